@@ -1,0 +1,43 @@
+"""Masks as files: 8-bit grey pictures of the photo's upright size, white = edit."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from inkover.errors import InkoverError
+from inkover.photo import Photo, read, write_whole
+
+
+def read_mask(path: str | Path, size: tuple[int, int]) -> npt.NDArray[np.float32]:  # size, result: (H, W)
+    """Read a mask as values in [0, 1]; a transparent pixel counts as black."""
+    picture = read(path, max_pixels=max(size[0] * size[1], 100_000_000))
+    if picture.size != tuple(size):
+        (height, width), (tall, wide) = picture.size, size
+        raise InkoverError(f"{path}: the mask is {width} x {height} px, the photo {wide} x {tall}: resize the mask")
+    mask = _lightness(picture)
+    if not mask.any():
+        raise InkoverError(f"{path}: the mask is empty (all black): paint what to edit in white")
+    return mask
+
+
+def write_mask(mask: npt.NDArray[Any], path: str | Path) -> None:  # mask: (H, W) in [0, 1]
+    """Write a mask as an 8-bit grey PNG; only where it is 0 is the file 0."""
+    from PIL import Image
+
+    values = np.rint(np.clip(mask, 0, 1) * 255)
+    values = np.where((mask > 0) & (values == 0), 1, values).astype(np.uint8)
+    file = BytesIO()
+    Image.fromarray(values).save(file, "PNG")
+    write_whole(Path(path), file.getvalue())
+
+
+def _lightness(picture: Photo) -> npt.NDArray[np.float32]:
+    values: npt.NDArray[np.float32] = picture.values().mean(axis=2, dtype=np.float32)
+    if picture.alpha is not None:
+        values = values * (picture.alpha.astype(np.float32) / np.float32(picture.top))
+    return values

@@ -1,0 +1,60 @@
+"""What every backbone is to the rest of the house: five verbs and a few facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from torch import Tensor
+
+from inkover.diffusion.level import Level, Levels, Prediction
+from inkover.diffusion.schedule import Spacing
+
+__all__ = ["Model", "Spacing", "Text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One prompt as a backbone reads it."""
+
+    hidden: Tensor  # (1, words, width)
+    extra: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])  # each (1, ...): pooled text, sizes
+
+
+class Model(Protocol):
+    """A backbone. State (latents, levels) is float32/float64 on ``device``, whatever the network's dtype."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...  # hash of the weights, hex
+    @property
+    def resolution(self) -> int: ...  # native side, in pixels
+    @property
+    def stride(self) -> int: ...  # a working side is a multiple of this, in pixels
+    @property
+    def batch(self) -> int: ...  # most rows that one forward should hold at the native resolution
+
+    def text(self, prompt: str) -> Text:
+        """Read a prompt; InkoverError when it has more tokens than the model reads."""
+        ...
+
+    def levels(self, steps: int, spacing: Spacing = ...) -> Levels:
+        """Return the steps + 1 levels of a grid, noisiest first."""
+        ...
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Turn pixels (n, 3, h, w) in [-1, 1] into clean latents (n, c, h/f, w/f): the mode, never a sample."""
+        ...
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Turn clean latents into pixels (n, 3, h, w) in [-1, 1], not clamped."""
+        ...
+
+    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text]) -> Prediction:
+        """Ask the network once.
+
+        x is (len(rows) * n, c, h, w): one block of n latents for each named row, in order. The answer has x's shape.
+        """
+        ...

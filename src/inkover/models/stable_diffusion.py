@@ -1,0 +1,154 @@
+"""Stable Diffusion 1.x and 2.x behind the contract: a convolutional U-Net, a CLIP text encoder, an autoencoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from inkover.diffusion.level import Level, Levels, Prediction
+from inkover.diffusion.schedule import Spacing
+from inkover.diffusion.schedule import levels as grid
+from inkover.errors import InkoverError
+from inkover.models.contract import Text
+from inkover.models.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+LATENTS_A_FORWARD = 8 * 64 * 64
+"""Latent positions that one forward should hold: eight rows at 512 px, which stays below 4 GB in float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The networks of one model, in eval mode and on one device, and its tokenizer."""
+
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    text_encoder: CLIPTextModel
+    tokenizer: CLIPTokenizer
+
+
+def placed(parts: Parts, device: torch.device, dtype: torch.dtype) -> Parts:
+    """Move freshly read networks to a device; the U-Net alone gets the dtype, the other two stay in float32."""
+    layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format  # no gain measured elsewhere
+    return Parts(
+        unet=_still(parts.unet.to(device=device, dtype=dtype, memory_format=layout)),
+        vae=_still(parts.vae.to(device=device, dtype=torch.float32, memory_format=layout)),
+        text_encoder=_still(parts.text_encoder.to(device=device, dtype=torch.float32)),
+        tokenizer=parts.tokenizer,
+    )
+
+
+def _still(network: torch.nn.Module) -> Any:
+    return network.eval().requires_grad_(False)
+
+
+@dataclass(frozen=True, slots=True)
+class StableDiffusion:
+    """A Stable Diffusion model. State is float32 outside whatever the network's dtype is inside.
+
+    The model is taken as it is when it is wrapped: after a change of its weights, wrap it again.
+    """
+
+    name: str
+    parts: Parts
+    scheduler: Scheduler
+    resolution: int
+    stride: int
+    batch: int
+    read: Callable[[str], Text]
+    hashed: Callable[[], str]
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the weights, hex; live networks are hashed when it is first asked for."""
+        return self.hashed()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are, and the latents with them."""
+        device: torch.device = self.parts.unet.device
+        return device
+
+    def text(self, prompt: str) -> Text:
+        """Read a prompt, once for each wording; InkoverError when it has more tokens than the model reads."""
+        return self.read(prompt)
+
+    def levels(self, steps: int, spacing: Spacing = Spacing()) -> Levels:  # noqa: B008 - frozen
+        """Return the steps + 1 levels of a grid over the model's schedule, noisiest first."""
+        return grid(self.scheduler.table, steps, spacing, self.scheduler.offset)
+
+    @torch.no_grad()
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Turn pixels (n, 3, h, w) in [-1, 1] into clean latents (n, c, h/f, w/f), float32: the mode."""
+        vae = self.parts.vae
+        mode = vae.encode(pixels.to(self.device, vae.dtype)).latent_dist.mode().float()
+        latent: Tensor = (mode - _shift(vae)) * vae.config.scaling_factor
+        return latent
+
+    @torch.no_grad()
+    def decode(self, latent: Tensor) -> Tensor:
+        """Turn clean latents into pixels (n, 3, h, w) in [-1, 1], float32, not clamped."""
+        vae = self.parts.vae
+        code = latent / vae.config.scaling_factor + _shift(vae)
+        pixels: Tensor = vae.decode(code.to(self.device, vae.dtype)).sample
+        return pixels.float()
+
+    @torch.no_grad()
+    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text]) -> Prediction:
+        """Ask the U-Net once, for all blocks of rows together; the answer is read in x's own dtype."""
+        if not rows or len(x) % len(rows):
+            raise ValueError(f"{len(x)} latents cannot be cut into {len(rows)} equal rows")
+        unet = self.parts.unet
+        words = torch.cat([text.hidden.expand(len(x) // len(rows), -1, -1) for text in rows.values()])
+        raw = unet(x.to(unet.dtype), level.time, encoder_hidden_states=words.to(unet.dtype), return_dict=False)[0]
+        return self.scheduler.read(level, x, raw.to(x.dtype))
+
+
+def stable_diffusion(
+    name: str,
+    parts: Parts,
+    scheduler: Scheduler,
+    fingerprint: Callable[[], str],
+) -> StableDiffusion:
+    """Put a model together from its parts; what the parts do not say about themselves is worked out here."""
+    factor = 2 ** (len(parts.vae.config.block_out_channels) - 1)
+    side = int(parts.unet.config.sample_size)
+    return StableDiffusion(
+        name=name,
+        parts=parts,
+        scheduler=scheduler,
+        resolution=side * factor,
+        stride=factor * 2 ** (len(parts.unet.config.block_out_channels) - 1),
+        batch=max(1, LATENTS_A_FORWARD // side**2),
+        read=lru_cache(maxsize=64)(partial(read_prompt, parts)),
+        hashed=lru_cache(maxsize=1)(fingerprint),
+    )
+
+
+@torch.no_grad()
+def read_prompt(parts: Parts, prompt: str) -> Text:
+    """Encode a prompt to hidden states (1, words, width), float32, padded to the encoder's window."""
+    encoder, tokenizer = parts.text_encoder, parts.tokenizer
+    window = min(tokenizer.model_max_length, encoder.config.max_position_embeddings)
+    tokens = tokenizer(prompt, padding="max_length", max_length=window, return_tensors="pt", verbose=False)
+    count = tokens.input_ids.shape[1]
+    if count > window:
+        raise InkoverError(
+            f"the prompt {prompt[:40] + '...'!r} has {count - 2} tokens and this model reads {window - 2}: shorten it"
+        )
+    wants_mask = getattr(encoder.config, "use_attention_mask", False)  # as diffusers' pipelines do
+    mask = tokens.attention_mask.to(encoder.device) if wants_mask else None
+    hidden: Tensor = encoder(tokens.input_ids.to(encoder.device), attention_mask=mask)[0]
+    return Text(hidden.float())
+
+
+def _shift(vae: AutoencoderKL) -> float:
+    return float(vae.config.get("shift_factor") or 0.0)

@@ -1,0 +1,184 @@
+"""Puts methods to exact edits of the little world and reports what came of each."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkover.errors import InkoverError, nearest
+from inkover.measure.judge import Picture, judge
+from inkover.measure.quality import iou, psnr, ssim
+from inkover.photo import Photo
+from inkover.tabletop.edits import EDITS, Edit, case
+from inkover.tabletop.probe import Probe
+
+if TYPE_CHECKING:
+    from inkover.app.editor import Editor
+
+KINDS = ("recolour", "refinish", "replace", "remove", "add", "surface", "background", "several")
+UNTOUCHED, TRUTH = "untouched photo", "true edit"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One method on one case."""
+
+    method: str
+    edit: str
+    success: bool
+    wanted: bool
+    rest: bool
+    psnr_changed: float
+    ssim_changed: float
+    psnr_outside: float
+    mask_iou: float | None
+    samples: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The means of one method over the cases of one kind of edit."""
+
+    method: str
+    edit: str
+    cases: int
+    success: float
+    psnr_changed: float | None  # against the true edited photo, inside the true change; infinite is null
+    ssim_changed: float | None
+    psnr_outside: float | None  # against the photo, outside the true change, before the change is laid over it
+    mask_iou: float | None  # of the hard automatic mask with the true change; null where none is found
+    samples: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """The pictures of one trial, for the contact sheet."""
+
+    method: str
+    edit: Edit
+    before: Picture
+    true: Picture
+    result: Picture
+    mask: NDArray[np.float32]
+    trial: Trial
+
+
+def check(edits: Sequence[str]) -> None:
+    """Refuse kinds of edit that words cannot ask for, and unknown ones."""
+    for kind in edits:
+        if kind in EDITS and kind not in KINDS:
+            raise InkoverError(f"edit {kind!r} cannot be asked for in words: known: {', '.join(KINDS)}")
+        if kind not in KINDS:
+            raise InkoverError(f"no edit {kind!r}: {nearest(kind, KINDS)}")
+
+
+def run(
+    editor: Editor,
+    probe: Probe,
+    methods: Sequence[str],
+    edits: Sequence[str],
+    cases: int,
+    seed: int = 0,
+    side: int = 128,
+    things: int | None = None,
+    unseen: bool = False,
+    tick: Callable[[str], None] = lambda name: None,
+) -> Iterator[Shot]:
+    """Yield every trial: for each case the untouched photo, the true edit, then each method at its defaults."""
+    check(edits)
+    for kind in edits:
+        for index in range(cases):
+            edit = case(kind, seed, index, things, unseen)
+            before, true, change = edit.truth(side)
+            blank = np.zeros(change.shape, np.float32)
+            for name, picture in ((UNTOUCHED, before), (TRUTH, true)):
+                trial = _trial(probe, name, edit, before, true, change, picture, picture, None, 0, 0.0)
+                yield Shot(name, edit, before, true, picture, blank, trial)
+            for name in methods:
+                tick(f"{kind} {name}")
+                yield _shot(editor, probe, name, edit, before, true, change, seed + index)
+
+
+def _shot(editor: Editor, probe: Probe, name: str, edit: Edit, before: Picture, true: Picture,
+          change: NDArray[np.bool_], seed: int) -> Shot:
+    start = time.perf_counter()
+    result = editor.edit(Photo.from_array(before), source=edit.source, target=edit.target, method=name, seed=seed)
+    seconds = time.perf_counter() - start
+    picture = result.photo.pixels
+    found = None if result.found is None else result.found > 0
+    samples = sum(result.samples.values())
+    trial = _trial(probe, name, edit, before, true, change, picture, _raw(result, before), found, samples, seconds)
+    return Shot(name, edit, before, true, picture, result.mask, trial)
+
+
+def _raw(result: Any, before: Picture) -> Picture:
+    """Return the photo with the decoded picture in its place, as if nothing had been laid over: what peers return."""
+    if result.drawn is None:
+        return before
+    whole = before.copy()
+    y0, x0, y1, x1 = result.drawn.canvas.box
+    grown = result.drawn.canvas.grow_back(result.drawn.after)
+    whole[y0:y1, x0:x1] = np.round(np.clip(grown, 0, 1) * 255).astype(np.uint8)
+    return whole
+
+
+def _trial(probe: Probe, name: str, edit: Edit, before: Picture, true: Picture, change: NDArray[np.bool_],
+           picture: Picture, raw: Picture, found: NDArray[np.bool_] | None, samples: int, seconds: float) -> Trial:
+    verdict = judge(probe, edit, before, true, picture)
+    return Trial(
+        name,
+        edit.kind,
+        verdict.success,
+        verdict.wanted,
+        verdict.rest,
+        psnr(picture, true, change),
+        ssim(picture, true, change),
+        psnr(raw, before, ~change),
+        None if found is None else iou(found, change),
+        samples,
+        seconds,
+    )
+
+
+def table(trials: Sequence[Trial]) -> list[Row]:
+    """Return the mean of each method and kind of edit, in the order they came."""
+    groups: dict[tuple[str, str], list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault((trial.method, trial.edit), []).append(trial)
+    return [_row(*key, group) for key, group in groups.items()]
+
+
+def _row(method: str, edit: str, group: list[Trial]) -> Row:
+    found = [t.mask_iou for t in group if t.mask_iou is not None]
+    return Row(
+        method,
+        edit,
+        len(group),
+        float(np.mean([t.success for t in group])),
+        _mean([t.psnr_changed for t in group]),
+        _mean([t.ssim_changed for t in group]),
+        _mean([t.psnr_outside for t in group]),
+        _mean(found),
+        float(np.mean([t.samples for t in group])),
+        float(np.mean([t.seconds for t in group])),
+    )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    """Return the mean of what is a number; None where it is infinite or there is nothing."""
+    known = [v for v in values if not math.isnan(v)]
+    mean = float(np.mean(known)) if known else math.nan
+    return mean if math.isfinite(mean) else None
+
+
+def document(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the report as plain data."""
+    return {"rows": [asdict(row) for row in rows]}

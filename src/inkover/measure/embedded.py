@@ -1,0 +1,176 @@
+"""What the embedded model itself can do, on scenes that it was never trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inkover.diffusion.guide import guided
+from inkover.diffusion.noise import gaussian
+from inkover.diffusion.trajectory import trace
+from inkover.measure.judge import Picture, bounds
+from inkover.measure.quality import psnr
+from inkover.models.contract import Model
+from inkover.tabletop.captions import caption
+from inkover.tabletop.edits import HELD_OUT_SEEDS
+from inkover.tabletop.likeness import Likeness
+from inkover.tabletop.probe import ATTRIBUTES, Box, Probe, cut
+from inkover.tabletop.scene import Scene, draw, render
+
+AMONG = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure, how many cases it is the mean of, and what is asked of it."""
+
+    name: str
+    value: float
+    cases: int
+    unit: str
+
+
+Tick = Callable[[], None]
+
+
+def scenes(count: int, seed: int, things: int | None = None) -> list[Scene]:
+    """Return held-out scenes."""
+    return [draw(HELD_OUT_SEEDS + 7_000_000 * (seed + 1) + i, things) for i in range(count)]
+
+
+def figures(model: Model, probe: Probe, likeness: Likeness, cases: int, seed: int = 0, guidance: float = 3.0,
+            tick: Tick = lambda: None) -> Iterator[Figure]:
+    """Yield every figure of the model, each over ``cases`` scenes."""
+    yield round_trip(model, scenes(cases, seed), tick)
+    yield from attributes(probe, scenes(cases, seed), tick)
+    yield encode_decode(model, scenes(cases, seed), tick)
+    one, two = scenes(cases, seed, 1), scenes(cases, seed, 2)
+    for shown, name in ((one, "one object"), (two, "two objects")):
+        made = [drawn(model, caption(s), seed + i, guidance, tick) for i, s in enumerate(shown)]
+        for pictures, kind in ((made, "generated"), ([render(s, model.resolution).pixels for s in shown], "rendered")):
+            yield _chosen(likeness, pictures, [caption(s) for s in shown], f"{kind} {name}: CLIP picks its caption")
+            right = [named(probe, p, s) for p, s in zip(pictures, shown, strict=True)]
+            yield Figure(f"{kind} {name}: probe finds kind and colour", float(np.mean(right)), len(right), "of 1")
+
+
+def _tensor(picture: Picture) -> Tensor:
+    return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def _picture(pixels: Tensor) -> Picture:
+    return ((pixels[0].clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+
+
+def round_trip(model: Model, shown: list[Scene], tick: Tick = lambda: None) -> Figure:
+    """Measure the autoencoder against the photo."""
+    values = []
+    for scene in shown:
+        photo = render(scene, model.resolution).pixels
+        values.append(psnr(_picture(model.decode(model.encode(_tensor(photo)))), photo))
+        tick()
+    return Figure("autoencoder round trip", float(np.mean(values)), len(shown), "dB")
+
+
+def encode_decode(model: Model, shown: list[Scene], tick: Tick = lambda: None, steps: int = 50) -> Figure:
+    """Measure DDIM up and down again, with the photo's caption at guidance 1, against the autoencoder's round trip."""
+    values = []
+    for scene in shown:
+        latent = model.encode(_tensor(render(scene, model.resolution).pixels))
+        levels, text = model.levels(steps), model.text(caption(scene))
+        denoiser = guided(model, text, text, 1)
+        x = trace(denoiser, latent, levels)[0]
+        for here, there in pairwise(levels):
+            said = denoiser(x, here)
+            x = there.noised(said.x0, said.eps)
+        values.append(psnr(_picture(model.decode(x)), _picture(model.decode(latent))))
+        tick()
+    return Figure(f"DDIM encode and decode, {steps} steps", float(np.mean(values)), len(shown), "dB")
+
+
+def drawn(model: Model, prompt: str, seed: int, guidance: float, tick: Tick = lambda: None, steps: int = 50) -> Picture:
+    """Draw a picture from words alone."""
+    side = model.encode(torch.zeros(1, 3, model.resolution, model.resolution))
+    x, levels = gaussian(side, seed, "picture"), model.levels(steps)
+    denoiser = guided(model, model.text(prompt), model.text(""), guidance)
+    for here, there in pairwise(levels):
+        said = denoiser(x, here)
+        x = there.noised(said.x0, said.eps)
+    tick()
+    return _picture(model.decode(x))
+
+
+def _chosen(likeness: Likeness, pictures: list[Picture], captions: list[str], name: str) -> Figure:
+    """Measure how often a picture's own caption is the nearest of a block of different ones."""
+    hits: list[bool] = []
+    for k in range(0, len(pictures) - AMONG + 1, AMONG):
+        scores = likeness.scores(np.stack(pictures[k : k + AMONG]), captions[k : k + AMONG])
+        hits += [captions[k + int(best)] == captions[k + i] for i, best in enumerate(scores.argmax(1))]
+    return Figure(f"{name} among {AMONG}", float(np.mean(hits)) if hits else float("nan"), len(hits), "of 1")
+
+
+@torch.no_grad()
+def attributes(probe: Probe, shown: list[Scene], tick: Tick = lambda: None, side: int = 128) -> Iterator[Figure]:
+    """Measure the probe itself, on renders, with the true boxes."""
+    right: dict[str, list[bool]] = {name: [] for name in ATTRIBUTES}
+    for scene in shown:
+        view = render(scene, side)
+        whole = _cut(view.pixels, [(0.0, 0.0, float(side), float(side))], 0.0)
+        for k, thing in enumerate(scene.things):
+            box = bounds(view, k)
+            if box is None:
+                continue
+            said = probe(_cut(view.pixels, [box]), whole)
+            true = {"kind": thing.kind, "colour": thing.colour, "finish": thing.finish, "surface": scene.surface,
+                    "background": scene.background}  # fmt: skip
+            for name, score in said.items():
+                right[name].append(ATTRIBUTES[name][int(score[0].argmax())] == true[name])
+        tick()
+    for name, hits in right.items():
+        yield Figure(f"probe on renders: {name}", float(np.mean(hits)), len(hits), "of 1")
+
+
+def _cut(pixels: Picture, boxes: list[Box], margin: float = 0.12) -> Tensor:
+    return torch.from_numpy(np.stack([cut(pixels, box, margin) for box in boxes]))
+
+
+def named(probe: Probe, picture: Picture, scene: Scene) -> bool:
+    """Return whether the probe finds the scene's objects in a picture: as many, each with its kind and colour."""
+    found = objects(probe, picture, len(scene.things))
+    return sorted(found) == sorted((t.kind, t.colour) for t in scene.things)
+
+
+@torch.no_grad()
+def objects(probe: Probe, picture: Picture, count: int) -> list[tuple[str, str]]:
+    """Return kind and colour of the ``count`` places of a picture where the probe is surest that something stands."""
+    boxes = list(_windows(len(picture)))
+    whole = _cut(picture, [(0.0, 0.0, float(len(picture)), float(len(picture)))], 0.0)
+    said = probe(_cut(picture, boxes), whole)
+    sure = said["kind"].softmax(1)[:, :-1].max(1)
+    chosen: list[int] = []
+    for k in sure.values.argsort(descending=True).tolist():
+        if len(chosen) < count and all(_overlap(boxes[k], boxes[c]) < 0.25 for c in chosen):
+            chosen.append(k)
+    colours = said["colour"].argmax(1)
+    return [(ATTRIBUTES["kind"][int(sure.indices[k])], ATTRIBUTES["colour"][int(colours[k])]) for k in chosen]
+
+
+def _windows(side: int) -> Iterator[Box]:
+    """Yield square boxes of every size and place at which an object may stand."""
+    for share in (0.18, 0.25, 0.34, 0.46, 0.6, 0.78):
+        size = share * side
+        for y in np.linspace(0, side - size, max(int((1 - share) / share * 4), 2)):
+            for x in np.linspace(0, side - size, max(int((1 - share) / share * 4), 2)):
+                yield float(y), float(x), float(y + size), float(x + size)
+
+
+def _overlap(a: Box, b: Box) -> float:
+    height, width = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    least = min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
+    return max(height, 0.0) * max(width, 0.0) / least
+
+

@@ -1,0 +1,46 @@
+"""Train the embedded model from nothing: ``python -m inkover.tabletop.train STAGE --folder FOLDER``.
+
+The stages, in order: render, autoencoder, latents, clip, unet, align, probe, export. Each resumes where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+STAGES = ("render", "autoencoder", "latents", "clip", "unet", "align", "probe", "export")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m inkover.tabletop.train", description=__doc__.splitlines()[0])
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("--folder", type=Path, default=Path("tabletop-training"), help="photos, latents, checkpoints")
+    parser.add_argument("--count", type=int, default=20_000, help="photos to render or to use")
+    parser.add_argument("--first", type=int, default=0, help="first photo to render (render only)")
+    parser.add_argument("--steps", type=int, help="length of the whole schedule, over all runs")
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop this run after so long; run again to go on")
+    parser.add_argument("--batch", type=int, help="examples a step")
+    parser.add_argument("--rate", type=float, help="highest learning rate")
+    parser.add_argument("--window", type=int, default=32, help="latent cells a side that the unet sees (16: quarters)")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--to", type=Path, help="where export writes the model folder")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run one stage."""
+    asked = _arguments()
+    os.environ["OMP_NUM_THREADS"] = str(asked.threads)
+    import torch
+
+    from inkover.tabletop.training import stages
+
+    torch.set_num_threads(asked.threads)
+    torch.manual_seed(0)
+    getattr(stages, asked.stage)(asked)
+
+
+if __name__ == "__main__":
+    main()

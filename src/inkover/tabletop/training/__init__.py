@@ -1,0 +1,1 @@
+"""How the embedded model is trained from nothing, in stages that resume where they were stopped."""

@@ -1,0 +1,102 @@
+"""Stage 7: the judge, a small classifier trained on renders only and used for nothing but judging edits."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from inkover.tabletop.probe import ATTRIBUTES, Box, Probe, cut
+from inkover.tabletop.scene import Scene, Thing
+from inkover.tabletop.training import data
+from inkover.tabletop.training.loop import Run, fit
+
+
+def _jitter(box: Box, rng: np.random.Generator) -> Box:
+    """Shake a box a little: an edited object is never quite where the first one was."""
+    y0, x0, y1, x1 = box
+    side = max(y1 - y0, x1 - x0)
+    move, grow = rng.normal(0, 0.05, 2) * side, float(np.exp(rng.normal(0, 0.1)))
+    cy, cx = (y0 + y1) / 2 + move[0], (x0 + x1) / 2 + move[1]
+    return cy - (y1 - y0) / 2 * grow, cx - (x1 - x0) / 2 * grow, cy + (y1 - y0) / 2 * grow, cx + (x1 - x0) / 2 * grow
+
+
+def bounds(index: NDArray[np.int8], thing: int, cell: int) -> Box | None:
+    """Return the box of an object from an index picture whose cells are ``cell`` pixels a side."""
+    rows, columns = np.nonzero(index == thing + 1)
+    if len(rows) < 4:
+        return None
+    return (
+        float(rows.min()) * cell, float(columns.min()) * cell,
+        float(rows.max() + 1) * cell, float(columns.max() + 1) * cell,
+    )  # fmt: skip
+
+
+def _rough(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Spoil a photo as decoders do: a little blur, noise and light."""
+    import cv2
+
+    x = pixels.astype(np.float32)
+    if rng.random() < 0.5:
+        x = cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.3, 1.1)))
+    x = x * float(rng.normal(1, 0.05)) + rng.normal(0, float(rng.uniform(0, 5)), x.shape)
+    return np.asarray(np.clip(x, 0, 255), np.uint8)
+
+
+def _target(scene: Scene, thing: Thing | None) -> list[int]:
+    said = {"kind": thing.kind if thing else "nothing", "surface": scene.surface, "background": scene.background}
+    if thing is not None:
+        said |= {"colour": thing.colour, "finish": thing.finish}
+    return [words.index(said[name]) if name in said else -100 for name, words in ATTRIBUTES.items()]
+
+
+def train(net: Probe, photos: data.Photos, run: Run, batch: int) -> nn.Module:
+    """Train on one box a photo: an object, or a place where there is none."""
+
+    def example(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8], list[int]]:
+        number = int(rng.integers(len(photos)))
+        scene, pixels = photos.scene(number), _rough(photos.photo(number), rng)
+        index = photos.index[number // data.SHARD][number % data.SHARD]
+        boxes = {k: bounds(index, k, data.CELL) for k in range(3)}
+        known = [k for k, box in boxes.items() if box is not None]
+        shown = photos.shown[number // data.SHARD][number % data.SHARD]
+        kinds = [t for t, s in zip(range(3), shown, strict=True) if s and boxes[t] is not None]
+        if kinds and rng.random() < 0.88:
+            chosen = int(rng.choice(kinds))
+            full = data.stage(photos.seed(number)).things[chosen]
+            return *_views(pixels, _jitter(_sure(boxes[chosen]), rng)), _target(scene, full)
+        for _ in range(20):
+            side = rng.uniform(18, 60)
+            y, x = rng.uniform(0, data.SIDE - side, 2)
+            box = (y, x, y + side, x + side)
+            if all(_overlap(box, _sure(boxes[k])) < 0.1 for k in known):
+                return *_views(pixels, box), _target(scene, None)
+        return example(rng)
+
+    def loss(step: int, rng: np.random.Generator) -> Tensor:
+        rows = [example(rng) for _ in range(batch)]
+        near, far = (torch.from_numpy(np.stack([row[i] for row in rows])).to(run.device) for i in (0, 1))
+        wanted = torch.tensor([row[2] for row in rows], device=run.device)
+        answers = net(near, far)
+        losses = [F.cross_entropy(answers[name], wanted[:, i], ignore_index=-100) for i, name in enumerate(ATTRIBUTES)]
+        return torch.stack(losses).mean()
+
+    return fit("probe", net, loss, run)
+
+
+def _views(pixels: NDArray[np.uint8], box: Box) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    return cut(pixels, box), cut(pixels, (0, 0, *map(float, pixels.shape[:2])), margin=0.0)
+
+
+def _sure(box: Box | None) -> Box:
+    assert box is not None
+    return box
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Return the share of the smaller box that both hold."""
+    height, width = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    least = min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
+    return max(height, 0.0) * max(width, 0.0) / least

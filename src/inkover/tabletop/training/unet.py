@@ -1,0 +1,122 @@
+"""Stages 3 and 5: latents of the photos, and the U-Net that denoises them, with the text encoder tuned along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import CLIPTokenizer
+
+from inkover.diffusion.schedule import cumulative, scaled_linear
+from inkover.tabletop.captions import vary
+from inkover.tabletop.training import clip, data
+from inkover.tabletop.training.loop import Run, fit
+
+LATENT = data.SIDE // data.CELL
+
+
+def network() -> UNet2DConditionModel:
+    """Return the untrained U-Net: cross-attention on the 16 x 16 and 8 x 8 grids."""
+    return UNet2DConditionModel(
+        sample_size=LATENT,
+        in_channels=4,
+        out_channels=4,
+        block_out_channels=(64, 128, 192),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=clip.WIDTH,
+        attention_head_dim=4,
+        norm_num_groups=16,
+    )
+
+
+class Pair(nn.Module):
+    """The U-Net and the text encoder that is tuned along with it."""
+
+    def __init__(self, unet: nn.Module, text: nn.Module) -> None:
+        super().__init__()
+        self.unet, self.text = unet, text
+
+
+def trace(net: AutoencoderKL, photos: data.Photos, folder: Path, device: str, batch: int = 50) -> None:
+    """Encode every photo, and its mirror image, into shards of latents (SHARD, 2, 4, LATENT, LATENT), not scaled."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for place, number in enumerate(photos.shards):
+        path = folder / f"{number:04d}.npy"
+        if path.exists():
+            continue
+        made = np.zeros((data.SHARD, 2, 4, LATENT, LATENT), np.float16)
+        for k in range(0, data.SHARD, batch):
+            rows = np.asarray(photos.pixels[place][k : k + batch])
+            both = np.concatenate([rows, rows[:, :, ::-1]])
+            x = torch.from_numpy(both).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+            with torch.no_grad(), torch.autocast(device.split(":")[0], torch.bfloat16):
+                mode = net.encode(x.contiguous(memory_format=torch.channels_last)).latent_dist.mode()
+            made[k : k + batch, 0], made[k : k + batch, 1] = mode.float().cpu().numpy().reshape(2, -1, *mode.shape[1:])
+        part = path.with_suffix(".part.npy")
+        np.save(part, made)
+        part.rename(path)
+
+
+def spread(folder: Path) -> float:
+    """Return the standard deviation of the latents: one over the autoencoder's scaling factor."""
+    return float(np.load(sorted(folder.glob("[0-9]*[0-9].npy"))[0], mmap_mode="r")[:200].astype(np.float32).std())
+
+
+class Latents:
+    """Latents of the photos, whole or windows of them, with captions of what the window shows."""
+
+    def __init__(self, photos: data.Photos, folder: Path, window: int, scale: float) -> None:
+        self.photos, self.window, self.scale = photos, window, scale
+        self.shards = [np.load(folder / f"{n:04d}.npy", mmap_mode="r") for n in photos.shards]
+
+    def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], str]:
+        """Return one scaled latent (4, window, window) and a caption; empty one time in ten."""
+        while True:
+            number, flip = int(rng.integers(len(self.photos))), int(rng.integers(2))
+            y, x = rng.integers(LATENT - self.window + 1, size=2)
+            seen = self._seen(number, flip, int(y), int(x))
+            if seen is not None:
+                break
+        row = self.shards[number // data.SHARD][number % data.SHARD, flip]
+        cut = row[:, y : y + self.window, x : x + self.window].astype(np.float32) * self.scale
+        text = vary(self.photos.scene(number, seen), rng)
+        return cut, "" if rng.random() < 0.1 else text
+
+    def _seen(self, number: int, flip: int, y: int, x: int) -> NDArray[np.bool_] | None:
+        """Return which objects a window shows, or None where one is cut in two."""
+        index = self.photos.index[number // data.SHARD][number % data.SHARD]
+        index = index[:, ::-1] if flip else index
+        cut = index[y : y + self.window, x : x + self.window]
+        share = np.array([(cut == k).sum() / max((index == k).sum(), 1) for k in (1, 2, 3)])
+        clear = (share > 0.7) | (share < 0.06)
+        return share > 0.7 if self.window == LATENT or clear.all() else None
+
+
+def train(name: str, net: Pair, words: CLIPTokenizer, latents: Latents, run: Run, batch: int) -> nn.Module:
+    """Train on eps with min-SNR weights (Hang et al. 2023)."""
+    alphas = torch.from_numpy(cumulative(scaled_linear())).float().to(run.device)
+    ratio = alphas / (1 - alphas)
+    weight = ratio.clamp(max=5.0) / ratio
+
+    def loss(step: int, rng: np.random.Generator) -> Tensor:
+        drawn = [latents.draw(rng) for _ in range(batch)]
+        clean = torch.from_numpy(np.stack([latent for latent, _ in drawn])).to(run.device)
+        ids = clip.tokens(words, [text for _, text in drawn], run.device)
+        noise = torch.from_numpy(rng.standard_normal(tuple(clean.shape), np.float32)).to(run.device)
+        # one time in each equal part of the schedule: less noise in the loss
+        times = (np.arange(batch) + rng.random(batch)) / batch * len(alphas)
+        t = torch.from_numpy(times.astype(np.int64)).to(run.device)
+        a = alphas[t].view(-1, 1, 1, 1)
+        x = (a.sqrt() * clean + (1 - a).sqrt() * noise).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(run.device.split(":")[0], torch.bfloat16):
+            hidden = net.text(input_ids=ids).last_hidden_state
+            said = net.unet(x, t, encoder_hidden_states=hidden).sample
+        return (weight[t] * (said.float() - noise).pow(2).mean((1, 2, 3))).mean()
+
+    return fit(name, net, loss, run)

@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from inkover.tabletop.captions import WORDS
+from inkover.tabletop.probe import SIDE, cut
+from inkover.tabletop.training import clip, data, loop, words
+from inkover.tabletop.training.loop import Run, fit
+
+
+def _train(folder: Path, steps: int, stops: list[int]) -> Tensor:
+    for _ in stops:
+        torch.manual_seed(0)
+        net = nn.Linear(4, 2)
+
+        def loss(step: int, rng: np.random.Generator, net: nn.Linear = net, last: int = stops[-1]) -> Tensor:
+            x = torch.from_numpy(rng.standard_normal((8, 4), np.float32))
+            return (net(x) - x[:, :2]).square().mean()
+
+        fit("line", net, loss, Run(folder, _, 0.05, warmup=2))
+    return net.weight.detach()
+
+
+def test_a_resumed_run_goes_on_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Run, "rate_at", lambda self, step: 0.05)  # a schedule that does not know the end
+    whole = _train(tmp_path / "one", 12, [12])
+    parts = _train(tmp_path / "two", 12, [5, 12])
+    torch.testing.assert_close(parts, whole, rtol=0, atol=0)
+
+
+def test_the_rate_rises_and_falls() -> None:
+    run = Run(Path("."), 1000, 1.0, warmup=100)
+    rates = [run.rate_at(step) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.01)
+    assert max(rates) == pytest.approx(rates[99], rel=0.05)
+    assert rates[-1] == pytest.approx(0.03, rel=0.01)
+
+
+def test_restore_reads_the_average(tmp_path: Path) -> None:
+    assert loop.restore("line", nn.Linear(4, 2), tmp_path) == 0
+    weight = _train(tmp_path, 3, [3])
+    net = nn.Linear(4, 2)
+    assert loop.restore("line", net, tmp_path) == 3
+    torch.testing.assert_close(net.weight.detach(), weight)
+
+
+def test_every_word_of_the_world_is_one_token_and_others_are_pieces(tmp_path: Path) -> None:
+    tokenizer = words.tokenizer()
+    assert all(len(tokenizer(word).input_ids) == 3 for word in WORDS)
+    assert len(tokenizer("zebra").input_ids) > 3
+    assert tokenizer.unk_token_id not in tokenizer("zebra Élan 7!").input_ids[1:-1]
+    words.save(tokenizer, tmp_path)
+    again = type(tokenizer).from_pretrained(tmp_path)
+    text = "A shiny RED ball, on grass"
+    assert again(text).input_ids == tokenizer(text).input_ids
+    assert (tmp_path / "merges.txt").exists() and (tmp_path / "vocab.json").exists()
+
+
+def test_photos_come_back_from_their_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "SHARD", 4)
+    monkeypatch.setattr(data, "SIDE", 16)
+    data.make(tmp_path, 4, first=8)
+    photos = data.load(tmp_path)
+    assert len(photos) == 4 and photos.seed(1) == 9
+    view, shown = data.example(9)
+    np.testing.assert_array_equal(photos.photo(1), view.pixels)
+    assert len(photos.scene(1).things) == shown.sum()
+
+
+def test_a_near_miss_is_told_the_same_way_and_is_wrong() -> None:
+    rng = np.random.default_rng(0)
+    for seed in range(40):
+        right, wrong = clip.pair(data.stage(seed), rng)
+        assert right != wrong
+
+
+def test_a_cut_is_square_and_goes_past_the_edge() -> None:
+    photo = np.zeros((40, 60, 3), np.uint8)
+    photo[10:20, 0:10] = 255
+    piece = cut(photo, (10, 0, 20, 10), margin=0.0)
+    assert piece.shape == (SIDE, SIDE, 3)
+    assert piece[4:-4, 4:-4].min() == 255
+    assert cut(photo, (-30, -30, 5, 5)).shape == (SIDE, SIDE, 3)

@@ -1,0 +1,68 @@
+"""What a method is: a name, its knobs, and one or two functions that read like the paper's algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from inkover.diffusion.noise import gaussian
+from inkover.models.contract import Model
+
+STAGES = ("mask", "inversion", "edit")
+
+
+class Watch(Protocol):
+    """Who looks on while a method works: counts and shows, never changes anything."""
+
+    def stage(self, name: str, steps: int) -> AbstractContextManager[None]: ...  # name is one of STAGES
+    def step(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One photo to change, as a method sees it."""
+
+    model: Model
+    photo: Tensor  # the photo's clean latent, (1, c, h, w), float32
+    source: str  # what the photo shows; may be empty
+    target: str  # what it shall show
+    seed: int
+    watch: Watch
+    mask: Tensor | None = None  # (1, 1, h, w) in [0, 1], 1 = edit here; None = everywhere
+
+    def noise(self, name: str, index: int = 0) -> Tensor:
+        """Draw this photo's noise of that name: the same whatever else is drawn, in whatever batch."""
+        return gaussian(self.photo, self.seed, name, index)
+
+
+def knob(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    stage: str = "",
+) -> Any:
+    """Declare one setting of a method: a dataclass field with its plain words and its bounds (both included).
+
+    ``stage`` names the one stage that reads it: a setting of ``mask`` says nothing when the user gives the mask.
+    """
+    return field(default=default, metadata={"help": help, "low": low, "high": high, "choices": choices, "stage": stage})
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to change a photo. ``settings`` is a frozen dataclass whose fields are made by ``knob``."""
+
+    name: str
+    summary: str  # plain words, one sentence
+    paper: str
+    settings: type[Any]
+    edit: Callable[[Task, Any], Tensor]  # -> clean latent (1, c, h, w)
+    cost: Callable[[Any], Mapping[str, int]]  # settings -> network samples of each stage, all of STAGES
+    find_mask: Callable[[Task, Any], Tensor] | None = None  # -> hard mask (1, 1, h, w), values 0 and 1

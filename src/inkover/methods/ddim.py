@@ -1,0 +1,75 @@
+"""DDIM encode and decode: trace the photo to its noise with one text, come back with another (Song et al. 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from torch import Tensor
+
+from inkover.diffusion import samplers
+from inkover.diffusion.guide import guided
+from inkover.diffusion.trajectory import trace
+from inkover.errors import InkoverError
+from inkover.methods import parts
+from inkover.methods.contract import Method, Task, knob
+from inkover.methods.settings import check
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The knobs of DDIM encode and decode."""
+
+    steps: int = parts.steps_knob()
+    strength: float = parts.strength_knob(0.8)
+    guidance: float = parts.guidance_knob()
+    sampler: str = parts.sampler_knob()
+    negative: str = parts.negative_knob()
+    rounds: int = knob(1, "how often each step of the tracing is refined; more is truer and slower", low=1, high=20)
+    inversion_prompt: str = knob("source", "text the photo is traced with", choices=("source", "empty"))
+
+    def __post_init__(self) -> None:
+        check(self)
+        parts.check_negative(self.negative, self.guidance)
+
+
+def edit(task: Task, knobs: Settings) -> Tensor:
+    """Return the clean latent of the changed photo; outside the mask it is the photo's, to the bit."""
+    sampler = samplers.get(knobs.sampler)
+    model, levels = task.model, parts.tail(task.model.levels(knobs.steps, sampler.spacing), knobs.strength)
+    source, target, null = map(model.text, (_inverted_with(task, knobs), task.target, knobs.negative))
+    with task.watch.stage("inversion", knobs.rounds * (len(levels) - 1)):
+        encode = parts.watched(guided(model, source, null, 1, "source"), task.watch)
+        photo = trace(encode, task.photo, levels, knobs.rounds)
+    x = photo[0]
+    with task.watch.stage("edit", len(levels) - 1):
+        decode = parts.watched(guided(model, target, null, knobs.guidance), task.watch)
+        for (here, there), kept in zip(pairwise(levels), photo[1:], strict=True):
+            x = sampler.step(decode(x, here), here, there)
+            x = parts.inside(task.mask, x, kept)
+    return x
+
+
+def _inverted_with(task: Task, knobs: Settings) -> str:
+    if knobs.inversion_prompt == "source":
+        return task.source
+    if not task.source:
+        raise InkoverError("inversion_prompt empty has no effect without a source text: leave it out, or give the text")
+    return ""
+
+
+def cost(knobs: Settings) -> Mapping[str, int]:
+    """Return the network samples of each stage."""
+    rows, steps = 1 if knobs.guidance == 1 else 2, parts.walked(knobs.steps, knobs.strength)
+    return {"mask": 0, "inversion": knobs.rounds * steps, "edit": rows * steps}
+
+
+METHOD = Method(
+    name="ddim",
+    summary="Traces the photo back to the noise it could have come from and paints it again with your words.",
+    paper="Song et al. 2021, Denoising Diffusion Implicit Models, arXiv:2010.02502",
+    settings=Settings,
+    edit=edit,
+    cost=cost,
+)

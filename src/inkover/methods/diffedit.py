@@ -1,0 +1,89 @@
+"""DiffEdit: find where two texts disagree about the photo, and change it there alone (Couairon et al. 2023)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from inkover.diffusion import samplers
+from inkover.diffusion.guide import guided
+from inkover.diffusion.trajectory import trace
+from inkover.errors import InkoverError
+from inkover.masks.difference import differences, fixed, rescaled
+from inkover.methods import parts
+from inkover.methods.contract import Method, Task, knob
+from inkover.methods.settings import check
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The knobs of DiffEdit."""
+
+    steps: int = parts.steps_knob()
+    strength: float = parts.strength_knob(0.8)
+    guidance: float = parts.guidance_knob()
+    sampler: str = parts.sampler_knob()
+    negative: str = parts.negative_knob()
+    noises: int = knob(10, "how many noises the mask is averaged over", low=1, high=1000, stage="mask")
+    mask_strength: float = knob(0.5, "how noisy the photo is when the mask is found", low=0, high=1, stage="mask")
+    clamp: float = knob(3.0, "cut the map's extremes at this many times its mean", low=1, high=100, stage="mask")
+    threshold: float = knob(0.5, "part of the cut at which the mask begins", low=0.01, high=1, stage="mask")
+
+    def __post_init__(self) -> None:
+        check(self)
+        parts.check_negative(self.negative, self.guidance)
+        if parts.walked(self.steps, self.mask_strength) == 0:
+            given, least = f"{self.mask_strength:g} of {self.steps} steps", f"{1 / self.steps:g}"
+            raise InkoverError(f"mask_strength {given} is no step: give {least} or more")
+
+
+def find_mask(task: Task, knobs: Settings) -> Tensor:
+    """Return step 1 of the paper: the hard mask (1, 1, h, w) of where the two texts disagree."""
+    model = task.model
+    level = parts.tail(model.levels(knobs.steps, samplers.get(knobs.sampler).spacing), knobs.mask_strength)[0]
+    source, target = model.text(task.source), model.text(task.target)
+    noises = [task.noise("mask", index) for index in range(knobs.noises)]
+    total = torch.zeros_like(task.photo[:, :1])
+    with task.watch.stage("mask", knobs.noises):
+        for one in differences(model, task.photo, level, source, target, noises):
+            total = total + one
+            task.watch.step()
+    return fixed(knobs.threshold)(rescaled(total / knobs.noises, knobs.clamp))
+
+
+def edit(task: Task, knobs: Settings) -> Tensor:
+    """Return steps 2 and 3: encode without words, decode with the target's; outside the mask the photo, to the bit."""
+    sampler = samplers.get(knobs.sampler)
+    model, levels = task.model, parts.tail(task.model.levels(knobs.steps, sampler.spacing), knobs.strength)
+    empty, target, null = map(model.text, ("", task.target, knobs.negative))
+    with task.watch.stage("inversion", len(levels) - 1):
+        encode = parts.watched(guided(model, empty, null, 1, "source"), task.watch)
+        photo = trace(encode, task.photo, levels)
+    x = photo[0]
+    with task.watch.stage("edit", len(levels) - 1):
+        decode = parts.watched(guided(model, target, null, knobs.guidance), task.watch)
+        for (here, there), kept in zip(pairwise(levels), photo[1:], strict=True):
+            x = sampler.step(decode(x, here), here, there)
+            x = parts.inside(task.mask, x, kept)
+    return x
+
+
+def cost(knobs: Settings) -> Mapping[str, int]:
+    """Return the network samples of each stage, with an automatic mask."""
+    rows, steps = 1 if knobs.guidance == 1 else 2, parts.walked(knobs.steps, knobs.strength)
+    return {"mask": 2 * knobs.noises, "inversion": steps, "edit": rows * steps}
+
+
+METHOD = Method(
+    name="diffedit",
+    summary="Finds by itself where your words differ from the photo and changes only that place.",
+    paper="Couairon et al. 2023, DiffEdit: Diffusion-based Semantic Image Editing with Mask Guidance, arXiv:2210.11427",
+    settings=Settings,
+    edit=edit,
+    cost=cost,
+    find_mask=find_mask,
+)

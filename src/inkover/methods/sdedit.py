@@ -1,0 +1,62 @@
+"""SDEdit: noise the photo and denoise it with other words (Meng et al. 2022)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from torch import Tensor
+
+from inkover.diffusion import samplers
+from inkover.diffusion.guide import guided
+from inkover.diffusion.trajectory import noised
+from inkover.methods import parts
+from inkover.methods.contract import Method, Task
+from inkover.methods.settings import check
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The knobs of SDEdit."""
+
+    steps: int = parts.steps_knob()
+    strength: float = parts.strength_knob(0.8)
+    guidance: float = parts.guidance_knob()
+    sampler: str = parts.sampler_knob()
+    negative: str = parts.negative_knob()
+
+    def __post_init__(self) -> None:
+        check(self)
+        parts.check_negative(self.negative, self.guidance)
+
+
+def edit(task: Task, knobs: Settings) -> Tensor:
+    """Return the clean latent of the changed photo; outside the mask it is the photo's, to the bit."""
+    sampler = samplers.get(knobs.sampler)
+    model, levels = task.model, parts.tail(task.model.levels(knobs.steps, sampler.spacing), knobs.strength)
+    denoise = guided(model, model.text(task.target), model.text(knobs.negative), knobs.guidance)
+    photo = noised(task.photo, task.noise("sdedit"), levels)
+    x = photo[0]
+    with task.watch.stage("edit", len(levels) - 1):
+        denoise = parts.watched(denoise, task.watch)
+        for (here, there), kept in zip(pairwise(levels), photo[1:], strict=True):
+            x = sampler.step(denoise(x, here), here, there)
+            x = parts.inside(task.mask, x, kept)
+    return x
+
+
+def cost(knobs: Settings) -> Mapping[str, int]:
+    """Return the network samples of each stage."""
+    rows = 1 if knobs.guidance == 1 else 2
+    return {"mask": 0, "inversion": 0, "edit": rows * parts.walked(knobs.steps, knobs.strength)}
+
+
+METHOD = Method(
+    name="sdedit",
+    summary="Noises the photo part of the way and paints it anew with your words: free, and the least faithful.",
+    paper="Meng et al. 2022, SDEdit: Guided Image Synthesis and Editing with SDEs, arXiv:2108.01073",
+    settings=Settings,
+    edit=edit,
+    cost=cost,
+)

@@ -1,0 +1,166 @@
+"""What holds for each method, whatever it does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from analytic import Analytic, Counted, Ledger, box_mask, picture, quick, tangled, task
+from inkover import methods
+from inkover.diffusion import samplers
+from inkover.errors import InkoverError
+from inkover.methods.contract import Method, Task
+from inkover.methods.settings import Knob, build, knobs
+
+METHODS = [methods.get(name) for name in methods.names()]
+every = pytest.mark.parametrize("method", METHODS, ids=methods.names())
+TURNED: dict[str, Any] = {
+    "steps": 9,
+    "strength": 0.5,
+    "guidance": 2.0,
+    "sampler": "euler",
+    "negative": "mug",
+    "noises": 1,
+    "mask_strength": 0.8,
+    "clamp": 1.5,
+    "threshold": 0.3,
+    "rounds": 2,
+    "inversion_prompt": "empty",
+}
+prompts = st.sampled_from(["a red ball on grass", "a blue ball on sand", "mug", "seven green pears on grass"])
+sides = st.integers(2, 10)
+shared = st.fixed_dictionaries(
+    {
+        "steps": st.integers(3, 14),
+        "strength": st.floats(0, 1),
+        "guidance": st.sampled_from([1, 1.5, 7.5]),
+        "sampler": st.sampled_from(samplers.names()),
+    }
+)
+
+
+def changed(method: Method, task: Task, **given: Any) -> Tensor:
+    return method.edit(task, build(method, {"steps": 8, **given}))
+
+
+def output(method: Method, knob: Knob, **given: Any) -> Tensor:
+    """What a knob is for: the mask for a knob of that stage, else the edit."""
+    run = method.find_mask if knob.stage == "mask" else method.edit
+    assert run is not None
+    return run(task(Analytic(tangled()), picture(16, 12)), build(method, {"steps": 12, **given}))
+
+
+@pytest.mark.parametrize(
+    "method, knob", [(m, k) for m in METHODS for k in knobs(m.settings)], ids=lambda value: value.name
+)
+def test_every_knob_changes_the_result(method: Method, knob: Knob) -> None:
+    assert not torch.equal(output(method, knob), output(method, knob, **{knob.name: TURNED[knob.name]}))
+
+
+@every
+@quick
+@given(given=shared, source=prompts, target=prompts, h=sides, w=sides, extra=st.integers(1, 4))
+def test_the_cost_is_what_is_counted(
+    method: Method, given: dict[str, Any], source: str, target: str, h: int, w: int, extra: int
+) -> None:
+    own = {knob.name for knob in knobs(method.settings)}
+    given = given | {name: extra for name in ("noises", "rounds") if name in own}
+    settings, model = build(method, given), Counted(tangled())
+    watch = Ledger(model)
+    job = task(model, picture(h, w), source, target, watch=watch)
+    if method.find_mask is not None:
+        method.find_mask(job, settings)
+    method.edit(job, settings)
+    assert {"mask": 0, "inversion": 0, "edit": 0} | watch.samples == method.cost(settings)
+    assert watch.taken == watch.announced
+    assert model.samples == sum(watch.samples.values())
+
+
+@every
+@quick
+@given(given=shared, target=prompts, h=sides, w=sides, seed=st.integers(0, 99))
+def test_an_empty_mask_keeps_the_photo_and_a_full_one_is_none(
+    method: Method, given: dict[str, Any], target: str, h: int, w: int, seed: int
+) -> None:
+    photo, settings = picture(h, w, seed), build(method, given)
+    job = task(Analytic(tangled()), photo, target=target, seed=seed)
+    zeros, ones = torch.zeros(1, 1, h, w), torch.ones(1, 1, h, w)
+    assert torch.equal(method.edit(replace(job, mask=zeros), settings), photo)
+    assert torch.equal(method.edit(replace(job, mask=ones), settings), method.edit(job, settings))
+
+
+@every
+@quick
+@given(given=shared, target=prompts, h=sides, w=sides, seed=st.integers(0, 99))
+def test_outside_the_mask_the_photo_is_kept_to_the_bit_and_inside_it_is_not(
+    method: Method, given: dict[str, Any], target: str, h: int, w: int, seed: int
+) -> None:
+    assume(given["strength"] * given["steps"] >= 1)
+    photo = picture(h, w, seed)
+    mask = (torch.rand(1, 1, h, w, generator=torch.Generator().manual_seed(seed)) > 0.5).float()
+    result = method.edit(task(Analytic(tangled()), photo, target=target, seed=seed, mask=mask), build(method, given))
+    kept = (mask == 0).expand_as(photo)
+    assert torch.equal(result[kept], photo[kept])
+    assert result.isfinite().all()
+    # a number may fall back on itself by chance, most do not
+    assert kept.all() or float((result != photo)[~kept].float().mean()) > 0.5
+
+
+@every
+def test_a_soft_mask_lies_between(method: Method) -> None:
+    photo = picture(dtype=torch.float64)
+    job = task(Analytic(tangled()), photo)
+    apart = [
+        float((changed(method, replace(job, mask=part * box_mask(photo))) - photo).abs().mean())
+        for part in (0.0, 0.3, 0.7, 1.0)
+    ]
+    assert apart == sorted(apart) and apart[0] == 0 and len(set(apart)) == 4
+
+
+@every
+@quick
+@given(target=prompts, h=sides, w=sides, steps=st.integers(1, 99), sampler=st.sampled_from(samplers.names()))
+def test_no_strength_is_the_photo_at_no_cost(
+    method: Method, target: str, h: int, w: int, steps: int, sampler: str
+) -> None:
+    model, photo = Counted(tangled()), picture(h, w)
+    given = {"strength": 0, "sampler": sampler, "steps": steps}
+    if "mask_strength" in {knob.name for knob in knobs(method.settings)}:
+        given["mask_strength"] = 1.0
+    assert method.edit(task(model, photo, target=target), build(method, given)) is photo
+    assert model.forwards == []
+
+
+@every
+def test_a_method_is_deterministic_and_changes_nothing_it_is_given(method: Method) -> None:
+    photo = picture()
+    before, mask = photo.clone(), 0.7 * box_mask(photo)
+    masked = mask.clone()
+    job = task(Analytic(tangled()), photo, mask=mask)
+    torch.manual_seed(1)
+    first = changed(method, job)
+    torch.manual_seed(2)
+    assert torch.equal(first, changed(method, job))
+    assert torch.equal(photo, before) and torch.equal(mask, masked)
+    assert first.shape == photo.shape and first.dtype == photo.dtype
+
+
+@every
+def test_guidance_one_asks_no_null_row(method: Method) -> None:
+    model = Counted(tangled())
+    changed(method, task(model), guidance=1)
+    assert {names for names, _ in model.forwards} <= {("source",), ("target",)}
+
+
+@every
+def test_a_prompt_too_long_for_the_model_is_refused_before_any_evaluation(method: Method) -> None:
+    model = Counted(tangled())
+    with pytest.raises(InkoverError, match="17 words"):
+        changed(method, task(model, target=" ".join(["mug"] * 17)))
+    assert model.forwards == []

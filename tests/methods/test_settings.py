@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytic import quick
+from inkover import methods
+from inkover.errors import InkoverError
+from inkover.methods.contract import Method, knob
+from inkover.methods.settings import build, check, knobs, parse
+
+every = pytest.mark.parametrize("name", methods.names())
+
+
+@dataclass(frozen=True, slots=True)
+class Toy:
+    count: int = knob(3, "how many", low=1, high=9)
+    part: float = knob(0.5, "how much", low=0, high=1)
+    loud: bool = knob(False, "whether")
+    colour: str = knob("red", "which", choices=("red", "blue"))
+    word: str = knob("", "any text")
+    area_min: float = knob(0.0, "least", low=0, high=1, stage="mask")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+TOY = Method("toy", "Toys.", "-", Toy, lambda task, knobs: task.photo, lambda knobs: {})
+
+
+@every
+def test_the_defaults_stand_when_nothing_is_given(name: str) -> None:
+    method = methods.get(name)
+    settings = build(method, {})
+    assert settings == method.settings() and isinstance(settings, method.settings)
+    assert [k.name for k in knobs(method.settings)] == [f.name for f in fields(method.settings)]
+
+
+@quick
+@given(
+    count=st.integers(1, 9),
+    part=st.floats(0, 1),
+    loud=st.booleans(),
+    colour=st.sampled_from(["red", "blue"]),
+    word=st.text().filter(lambda text: text == text.strip()),
+)
+def test_what_is_written_is_what_is_read(count: int, part: float, loud: bool, colour: str, word: str) -> None:
+    texts = [f"count={count}", f"part={part!r}", f"loud={loud}", f" colour = {colour} ", f"word={word}"]
+    assert build(TOY, parse(TOY, texts)) == Toy(count, part, loud, colour, word)
+
+
+def test_a_dash_is_an_underscore_and_a_text_may_hold_an_equals_sign() -> None:
+    assert parse(TOY, ["area-min=0.5", "word=a=b"]) == {"area_min": 0.5, "word": "a=b"}
+    assert build(TOY, {"area-min": 1}).area_min == 1
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("count", "'count' has no value: write NAME=VALUE, such as count=3"),
+        ("cuont=3", "method 'toy' has no setting 'cuont': did you mean 'count'"),
+        ("count=many", "count=many is not a whole number: give a whole number from 1 up to 9"),
+        ("count=2.5", "not a whole number"),
+        ("part=half", "part=half is not a number: give a number from 0 up to 1"),
+        ("loud=maybe", "loud=maybe is not true or false"),
+    ],
+)
+def test_a_text_that_does_not_parse_is_refused(text: str, message: str) -> None:
+    with pytest.raises(InkoverError, match=message):
+        parse(TOY, [text])
+
+
+def test_a_setting_given_twice_is_refused() -> None:
+    with pytest.raises(InkoverError, match="area_min is set twice"):
+        parse(TOY, ["area-min=1", "area_min=0"])
+
+
+@pytest.mark.parametrize(
+    "given_, message",
+    [
+        ({"count": 0}, "count 0 is out of range: give a whole number from 1 up to 9"),
+        ({"count": 10}, "out of range"),
+        ({"part": math.nan}, "part nan is out of range"),
+        ({"part": math.inf}, "out of range"),
+        ({"part": -0.001}, "part -0.001 is out of range"),
+        ({"count": 2.0}, "count is 2.0, not a whole number"),
+        ({"count": True}, "count is True, not a whole number"),
+        ({"part": "0.5"}, "part is '0.5', not a number"),
+        ({"loud": 1}, "loud is 1, not true or false"),
+        ({"word": None}, "word is None, not a text"),
+        ({"colour": "bleu"}, "no colour 'bleu': did you mean 'blue'"),
+        ({"coulour": "blue"}, "did you mean 'colour'"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused(given_: dict[str, Any], message: str) -> None:
+    with pytest.raises(InkoverError, match=message):
+        build(TOY, given_)
+
+
+@every
+def test_steps_strength_guidance_and_sampler_out_of_range_are_refused(name: str) -> None:
+    bad = {"steps": 0, "strength": 1.01, "guidance": 0.5, "sampler": "ddmi"}
+    for key, value in bad.items():
+        with pytest.raises(InkoverError, match=key):
+            build(methods.get(name), {key: value})
+
+
+@every
+def test_a_negative_prompt_that_would_change_nothing_is_refused(name: str) -> None:
+    with pytest.raises(InkoverError, match="negative 'mug' has no effect at guidance 1"):
+        build(methods.get(name), {"negative": "mug", "guidance": 1})
+    build(methods.get(name), {"negative": "mug", "guidance": 1.5})
+
+
+def test_a_setting_of_the_automatic_mask_is_refused_beside_a_given_mask() -> None:
+    with pytest.raises(InkoverError, match="area_min shapes the automatic mask, but a mask is given"):
+        build(TOY, {"area-min": 0.5}, masked=True)
+    assert build(TOY, {"count": 2}, masked=True) == Toy(2)
+    for own in ("noises", "mask_strength", "clamp", "threshold"):
+        default = getattr(build(methods.get("diffedit"), {}), own)
+        with pytest.raises(InkoverError, match=own):
+            build(methods.get("diffedit"), {own: default}, masked=True)
+
+
+def test_a_mask_strength_of_no_step_is_refused() -> None:
+    with pytest.raises(InkoverError, match="mask_strength 0.1 of 5 steps is no step: give 0.2 or more"):
+        build(methods.get("diffedit"), {"steps": 5, "mask_strength": 0.1})
+    build(methods.get("diffedit"), {"steps": 5, "mask_strength": 0.2})

@@ -1,0 +1,1 @@
+"""What people touch: the editor, recipes, and the command line."""

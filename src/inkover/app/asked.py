@@ -1,0 +1,211 @@
+"""From what was asked for to a checked wish: everything that can be wrong before a model is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkover import methods
+from inkover import photo as photos
+from inkover.app.cleanup import Cleanup, parsed
+from inkover.app.flow import Mask, Wish
+from inkover.app.recipe import File, Recipe, Weights, sha256, versions
+from inkover.errors import InkoverError
+from inkover.masks.files import read_mask
+from inkover.methods.contract import Method
+from inkover.methods.settings import build
+from inkover.photo import Photo
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Source = Union[str, Path, Photo, "Image.Image", NDArray[np.generic]]
+"""A photo as a caller has it: a file, or pixels."""
+
+WIDEST_GROWTH = 12_000  # photo pixels: no photo is wider
+
+
+def wish(
+    photo: Source,
+    source: str,
+    target: str,
+    method: str,
+    settings: Mapping[str, Any],
+    seed: int,
+    grow: float,
+    feather: float | None,
+    cleanup: str | Cleanup,
+    masked: bool,
+) -> Wish:
+    """Check everything that needs no model, the cheap things first."""
+    source, target = prompts(source, target)
+    chosen = methods.get(method)
+    made = build(chosen, settings, masked=masked)
+    check_edges(chosen, masked, grow, feather)
+    clean = cleanup if isinstance(cleanup, Cleanup) else parsed(cleanup) if cleanup else Cleanup()
+    return Wish(opened(photo), chosen, made, source, target, _seed(seed), grow, feather, clean)
+
+
+def prompts(source: str, target: str) -> tuple[str, str]:
+    """Return both texts without space around them; refuse an empty target, and two that say the same."""
+    source, target = source.strip(), target.strip()
+    if not target:
+        raise InkoverError('the target text is empty: say what the photo shall show, --to "a blue ball on grass"')
+    for text in (source, target):
+        if not text.isprintable():
+            raise InkoverError(f"{text!r} holds characters that no model reads: write it as one line of plain text")
+    if source.split() == target.split():
+        raise InkoverError(nothing_to_do(source, target))
+    return source, target
+
+
+def nothing_to_do(source: str, target: str) -> str:
+    """Say that two texts ask for no change."""
+    if source == target:
+        return f"source and target are both {target!r}: nothing to do, say in --to what shall be different"
+    return f"{source!r} and {target!r} read the same: nothing to do, say in --to what shall be different"
+
+
+def check_edges(method: Method, masked: bool, grow: float, feather: float | None) -> None:
+    """Refuse a growth or a feather that is no sensible number, or that has no mask to work on."""
+    for name, value in (("grow", grow), ("feather", feather)):
+        low = -WIDEST_GROWTH if name == "grow" else 0
+        if value is not None and not low <= value <= WIDEST_GROWTH:
+            raise InkoverError(f"{name} is {value:g} pixels, expected {low} to {WIDEST_GROWTH}")
+    if (grow or feather) and not masked and method.find_mask is None:
+        name = "grow" if grow else "feather"
+        raise InkoverError(f"{name} needs a mask, and method {method.name!r} finds none: add --mask FILE")
+
+
+def finders() -> str:
+    """Return the names of the methods that find a mask."""
+    return ", ".join(name for name in methods.names() if methods.get(name).find_mask is not None)
+
+
+def opened(photo: Source) -> Photo:
+    """Read a photo from a file, or take the pixels that were handed over."""
+    if isinstance(photo, Photo):
+        return photo
+    if isinstance(photo, str | Path):
+        return photos.read(photo)
+    return Photo.from_array(photo)
+
+
+def mask(given: str | Path | NDArray[Any], size: tuple[int, int]) -> Mask:
+    """Read a mask file, or check an array: (H, W) in [0, 1] or boolean, of the photo's size, not empty."""
+    if isinstance(given, str | Path):
+        return read_mask(given, size)
+    array = np.asarray(given, np.float32)
+    if array.shape != size:
+        raise InkoverError(f"the mask is {array.shape}, the photo {size} (height, width): make them one size")
+    if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+        raise InkoverError("the mask has values outside 0 to 1: divide an 8-bit mask by 255")
+    if not array.any():
+        raise InkoverError("the mask is empty: make the part to change 1, or leave the mask out")
+    return array
+
+
+def mask_file(given: str | Path | NDArray[Any] | None) -> File | None:
+    """Return what a recipe says of a mask that was given."""
+    if given is None:
+        return None
+    if isinstance(given, str | Path):
+        return File(str(given), sha256(given))
+    return File(None, _array_hash(np.asarray(given, np.float32)))
+
+
+def photo_file(photo: Photo) -> File:
+    """Return what a recipe says of a photo."""
+    if photo.path is not None and photo.content is not None:
+        return File(str(photo.path), hashlib.sha256(photo.content).hexdigest())
+    return File(None, _array_hash(photo.pixels))
+
+
+def again(
+    recipe: Recipe, weights: Weights, photo: Source | None, given: str | Path | Mask | None
+) -> tuple[Wish, Mask | None, File | None, tuple[str, ...]]:
+    """Turn a recipe back into a wish, its mask, and what to warn of where photo or versions are others."""
+    check_weights(recipe, weights)
+    chosen = _recipe_photo(recipe, photo)
+    wished = from_recipe(recipe, chosen)
+    mask_given, file = recipe_mask(recipe, given, wished.photo.size)
+    return wished, mask_given, file, differences(recipe, weights, photo_file(wished.photo))
+
+
+def check_weights(recipe: Recipe, weights: Weights) -> None:
+    """Refuse other weights than the recipe's: they would make another picture."""
+    if weights.hash != recipe.model.hash:
+        raise InkoverError(
+            f"the recipe was made with {recipe.model.name} ({recipe.model.hash[:12]}), not with these weights of "
+            f"{weights.name} ({weights.hash[:12]}): load that model, or make the edit anew without the recipe"
+        )
+
+
+def from_recipe(recipe: Recipe, photo: Photo) -> Wish:
+    """Return the wish that a recipe stands for."""
+    method = methods.get(recipe.method)
+    made = build(method, recipe.settings)
+    source, target = prompts(recipe.source, recipe.target)
+    check_edges(method, recipe.mask is not None, recipe.grow, recipe.feather)
+    edges = (recipe.grow, recipe.feather)
+    return Wish(photo, method, made, source, target, _seed(recipe.seed), *edges, recipe.cleanup)
+
+
+def _recipe_photo(recipe: Recipe, photo: Source | None) -> Photo:
+    if photo is not None:
+        return opened(photo)
+    if recipe.photo.file is None:
+        raise InkoverError("the recipe's photo was no file: hand over the photo")
+    return opened(recipe.photo.file)
+
+
+def recipe_mask(
+    recipe: Recipe, given: str | Path | Mask | None, size: tuple[int, int]
+) -> tuple[Mask | None, File | None]:
+    """Return the recipe's mask, from its own file or from the one given, and check that it is the same."""
+    if recipe.mask is None:
+        if given is not None:
+            raise InkoverError("the recipe has no mask of its own: leave --mask out, or make the edit anew")
+        return None, None
+    chosen = recipe.mask.file if given is None else given
+    if chosen is None:
+        raise InkoverError("the recipe's mask was no file: hand over the mask")
+    array = mask(chosen, size)
+    file = mask_file(chosen)
+    if file is None or file.sha256 != recipe.mask.sha256:
+        raise InkoverError(
+            f"the mask {(file and file.file) or 'given'} is not the recipe's: hand over the mask it was made with"
+        )
+    return array, file
+
+
+def differences(recipe: Recipe, weights: Weights, photo: File) -> tuple[str, ...]:
+    """Return a warning for everything that makes another picture, or might."""
+    found = []
+    if photo.sha256 != recipe.photo.sha256:
+        found.append("this is another photo than the recipe's: the edit is the recipe's, the picture is not")
+    ran, runs = (recipe.model.device, recipe.model.dtype), (weights.device, weights.dtype)
+    if ran != runs:
+        found.append(f"the recipe ran on {' in '.join(ran)}, this on {' in '.join(runs)}: bytes may differ")
+    here = versions()
+    others = [f"{name} {v}" for name, v in recipe.versions.items() if here.get(name) != v]
+    if others:
+        found.append(f"the recipe was made with {', '.join(others)}: bytes may differ here")
+    return tuple(found)
+
+
+def _seed(seed: int) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InkoverError(f"the seed is {seed!r}, expected a whole number from 0 on")
+    return seed
+
+
+def _array_hash(array: NDArray[Any]) -> str:
+    """Return the SHA-256 of an array: its shape, its type and its values."""
+    head = f"{array.shape} {array.dtype.str} ".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()

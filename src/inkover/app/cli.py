@@ -1,0 +1,194 @@
+"""The command line. Heavy imports are inside the commands, so that ``--help`` comes at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from inkover.app import options as o
+from inkover.errors import InkoverError
+
+PIXELS = 100_000_000
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate")  # torch raises RuntimeErrors that say so
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+models_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app.add_typer(models_app, name="models")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code: 2 for what the user can mend, 130 for Ctrl-C."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code; a problem is one line on standard error."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(arguments or ["--help"], prog_name="inkover", standalone_mode=False)
+    except InkoverError as error:
+        return _failed(str(error), 2)
+    except typer.TyperException as error:
+        return _failed(f"{error.format_message()} (inkover --help lists what there is)", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except Exception as error:
+        if os.environ.get("INKOVER_DEBUG"):
+            raise
+        return _surprised(error)
+    if code == 130:
+        return _failed("stopped", 130)
+    return code if isinstance(code, int) else 0
+
+
+def _surprised(error: Exception) -> int:
+    """Say in one line what nobody foresaw: the machine's limits, or a fault of ours."""
+    kind, said = type(error).__name__, " ".join(str(error).split())
+    if isinstance(error, MemoryError) or any(words in said for words in OUT_OF_MEMORY):
+        return _failed("not enough memory for this: try --dtype bfloat16, a smaller model, or a smaller photo", 2)
+    if isinstance(error, OSError):
+        return _failed(f"{error.filename or 'the output'}: {error.strerror or said}: mend that, then again", 2)
+    return _failed(f"a fault of Inkover itself, {kind}: {said} (INKOVER_DEBUG=1 shows where)", 1)
+
+
+def _failed(message: str, code: int) -> int:
+    print(f"inkover: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+@app.callback()
+def about(
+    version: o.Version = False,
+) -> None:
+    """Change a photo with words, and leave every other pixel alone."""
+
+
+@app.command()
+def edit(
+    photo: o.PhotoFile,
+    to: o.To = None,
+    source: o.From = "",
+    recipe: o.RecipeFile = None,
+    output: o.Output = None,
+    method: o.MethodName = None,
+    count: o.Count = 1,
+    mask: o.MaskFile = None,
+    save_mask: o.SaveMask = None,
+    grow: o.Grow = None,
+    feather: o.Feather = None,
+    negative: o.Negative = None,
+    steps: o.Steps = None,
+    strength: o.Strength = None,
+    guidance: o.Guidance = None,
+    sampler: o.Sampler = None,
+    set_: o.Set = [],  # noqa: B006 - typer reads the default and hands over a list of its own
+    cleanup: o.Cleanup = None,
+    record: o.Record = None,
+    seed: o.Seed = None,
+    model: o.Model = None,
+    config: o.Config = None,
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    max_pixels: o.MaxPixels = PIXELS,
+    no_mark: o.NoMark = False,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+    force: o.Force = False,
+) -> None:
+    """Change a photo so that it shows what --to says."""
+    from inkover.app import edit_command
+    from inkover.app.request import Ask, Engine, Files, Manner
+
+    named = {"negative": negative, "steps": steps, "strength": strength, "guidance": guidance, "sampler": sampler}
+    edit_command.run(
+        Ask(photo, to, source, method, seed, mask, grow, feather, cleanup, named, tuple(set_), max_pixels),
+        Engine(model, config, device, dtype),
+        Files(output, save_mask, record, count, force, not no_mark),
+        Manner(json, quiet),
+        recipe,
+    )
+
+
+@app.command("mask")
+def mask_(
+    photo: o.PhotoFile,
+    output: o.MaskOutput,
+    to: o.To = None,
+    source: o.From = "",
+    method: o.MethodName = None,
+    grow: o.Grow = None,
+    feather: o.Feather = None,
+    negative: o.Negative = None,
+    steps: o.Steps = None,
+    strength: o.Strength = None,
+    guidance: o.Guidance = None,
+    sampler: o.Sampler = None,
+    set_: o.Set = [],  # noqa: B006 - as above
+    seed: o.Seed = None,
+    model: o.Model = None,
+    config: o.Config = None,
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    max_pixels: o.MaxPixels = PIXELS,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+    force: o.Force = False,
+) -> None:
+    """Write the automatic mask alone: look at it, correct it, hand it back with edit --mask."""
+    from inkover.app import mask_command
+    from inkover.app.request import Ask, Engine, Manner
+
+    named = {"negative": negative, "steps": steps, "strength": strength, "guidance": guidance, "sampler": sampler}
+    mask_command.run(
+        Ask(photo, to, source, method, seed, None, grow, feather or 0.0, None, named, tuple(set_), max_pixels),
+        Engine(model, config, device, dtype),
+        Manner(json, quiet),
+        output,
+        force,
+    )
+
+
+@app.command()
+def methods(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this method's knobs.")] = None,
+    json: o.Json = False,
+) -> None:
+    """List the methods, or one method's knobs, with what each costs."""
+    from inkover.app import listing
+
+    listing.methods(name, json)
+
+
+@models_app.callback(invoke_without_command=True)
+def models(context: typer.Context, json: o.Json = False) -> None:
+    """List the models, or get one."""
+    if context.invoked_subcommand is None:
+        from inkover.app import listing
+
+        listing.models(json)
+
+
+@models_app.command("get")
+def get(
+    hub_id: Annotated[str, typer.Argument(metavar="HUB_ID", help="OWNER/NAME on the hub.")],
+    revision: Annotated[str | None, typer.Option("--revision", metavar="R", help="A branch, tag or commit.")] = None,
+    variant: Annotated[str, typer.Option("--variant", metavar="V", help="fp16: half-precision weights.")] = "",
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Get a model from the hub: safetensors only, revision pinned, hash recorded."""
+    from inkover.app import get_command
+
+    get_command.run(hub_id, revision, variant, json, quiet)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def bench(context: typer.Context) -> None:
+    """Measure methods where the right answer is known."""
+    from inkover.measure.command import app as measures
+
+    code = typer.main.get_command(measures).main(context.args, prog_name="inkover bench", standalone_mode=False)
+    raise typer.Exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,154 @@
+"""``inkover edit``: everything is checked, then the model is loaded, then photos are changed and written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from inkover import photo as photos
+from inkover.app import asked, config, files, loading, progress, report, request
+from inkover.app.editor import Editor
+from inkover.app.flow import Mask, Wish
+from inkover.app.meter import Meter
+from inkover.app.recipe import File, Recipe
+from inkover.app.request import Ask, Engine, Files, Manner
+from inkover.app.result import Result
+from inkover.errors import InkoverError
+from inkover.masks.files import write_mask
+
+LARGEST = 12_000 * 12_000  # what was written was read before, whatever the limit was
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The files of one variation."""
+
+    output: Path
+    mask: Path | None
+    record: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything that needs no model, checked."""
+
+    wish: Wish
+    mask: Mask | None
+    mask_file: File | None
+    recipe: Recipe | None
+    targets: tuple[Targets, ...]  # one a variation
+    mark: bool
+    defaults: config.Defaults
+    seconds: float  # spent on the photo so far
+
+
+def run(ask: Ask, engine: Engine, wanted: Files, manner: Manner, recipe: Path | None) -> None:
+    """Do the whole command."""
+    job = _checked(ask, wanted, recipe)
+    rows: list[report.Row] = []
+    try:
+        with progress.shown(manner.quiet) as show:
+            editor = loading.editor(engine, job.defaults, job.recipe, show)
+            loading.say_small_world(editor, manner)
+            for targets, result in _results(editor, job, show):
+                rows.append(_written(job, targets, result, manner))
+    except BaseException:
+        if rows:
+            manner.note(f"finished before that: {', '.join(row['output'] for row in rows)}")
+        raise
+    report.say(rows, manner)
+
+
+def _checked(ask: Ask, wanted: Files, recipe_file: Path | None) -> Job:
+    """Check all that can be checked without a model."""
+    start = time.perf_counter()
+    defaults = config.defaults()
+    recipe = None if recipe_file is None else Recipe.read(recipe_file)
+    if recipe is None:
+        wish, mask, file = _from_options(ask)
+    else:
+        _nothing_beside(ask, wanted)
+        wish = asked.from_recipe(recipe, photos.read(ask.photo, ask.max_pixels))
+        mask, file = asked.recipe_mask(recipe, ask.mask, wish.photo.size)
+    targets = tuple(_targets(ask.photo, wanted))
+    inputs = [path for path in (ask.photo, ask.mask, recipe_file) if path is not None]
+    for one in targets:
+        _check_targets(one, inputs, wanted.force)
+        _check_alpha(wish, one.output)
+    mark = wanted.mark and (recipe is None or recipe.mark)
+    return Job(wish, mask, file, recipe, targets, mark, defaults, time.perf_counter() - start)
+
+
+def _from_options(ask: Ask) -> tuple[Wish, Mask | None, File | None]:
+    wish = request.wish(ask)
+    mask = None if ask.mask is None else asked.mask(ask.mask, wish.photo.size)
+    return wish, mask, asked.mask_file(ask.mask)
+
+
+def _nothing_beside(ask: Ask, wanted: Files) -> None:
+    """Refuse options that a recipe has its own answer to."""
+    given = ask.given() + ["--count"] * (wanted.count > 1)
+    if given:
+        raise InkoverError(f"{given[0]} and --recipe are both given: the recipe says it already, leave one out")
+
+
+def _targets(photo: Path, wanted: Files) -> Iterator[Targets]:
+    """Yield the files of each variation: NAME-1.EXT, NAME-2.EXT ... where there are several."""
+    output = wanted.output or photos.default_output(photo)
+    for number in range(1, wanted.count + 1) if wanted.count > 1 else (None,):
+        mask = wanted.save_mask and files.numbered(wanted.save_mask, number)
+        record = wanted.record and files.numbered(wanted.record, number)
+        yield Targets(files.numbered(output, number), mask, record)
+
+
+def _check_targets(targets: Targets, inputs: list[Path], force: bool) -> None:
+    """Refuse files that cannot be written, or that are the photo or another file of the command."""
+    photos.check_output(inputs[0], targets.output, force)
+    for path in inputs[1:]:
+        if files.same(path, targets.output):
+            raise InkoverError(f"{targets.output} is an input of this command: choose another name with -o")
+    if targets.mask is not None:
+        files.check_side_output(targets.mask, "--save-mask", ".png", [*inputs, targets.output], force)
+    if targets.record is not None:
+        files.check_side_output(targets.record, "--record", ".json", [*inputs, targets.output], force)
+
+
+def _check_alpha(wish: Wish, output: Path) -> None:
+    """Refuse, before any work, a format that would lose the photo's transparency."""
+    if wish.photo.alpha is not None and photos.format_of(output) == "JPEG":
+        other = output.with_suffix(".png")
+        raise InkoverError(f"{output}: JPEG cannot hold the photo's transparency: write -o {other}")
+
+
+def _results(editor: Editor, job: Job, show: progress.Show) -> Iterator[tuple[Targets, Result]]:
+    """Yield each variation as it is done, with the seeds that follow the first."""
+    warnings: tuple[str, ...] = ()
+    if job.recipe is not None:
+        asked.check_weights(job.recipe, editor.weights)
+        warnings = asked.differences(job.recipe, editor.weights, asked.photo_file(job.wish.photo))
+    for index, targets in enumerate(job.targets):
+        wish = replace(job.wish, seed=job.wish.seed + index)
+        result = editor.fulfil(wish, job.mask, job.mask_file, Meter(show), job.seconds)
+        record = replace(result.record, mark=job.mark)
+        yield targets, replace(result, record=record, warnings=(*warnings, *result.warnings))
+
+
+def _written(job: Job, targets: Targets, result: Result, manner: Manner) -> report.Row:
+    """Write one variation's files as one, and return its row of the report."""
+    start = time.perf_counter()
+    with files.together() as put:
+        put(targets.output, lambda path: photos.write(result.photo, path, result.original, result.mask, job.mark))
+        if targets.mask is not None:
+            put(targets.mask, lambda path: write_mask(result.mask, path))
+        if targets.record is not None:
+            put(targets.record, result.record.save)
+    seconds = dict(result.seconds)
+    seconds["photo"] += time.perf_counter() - start
+    for text in result.warnings:
+        manner.warn(text)
+    for text in result.notes:
+        manner.note(text)
+    landed = photos.read(targets.output, max_pixels=LARGEST) if manner.json else None
+    return report.row(result, targets.output, targets.mask, seconds, landed)

@@ -1,0 +1,211 @@
+"""The editor: a model, and what can be asked of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from inkover.app import asked, flow
+from inkover.app.asked import Source
+from inkover.app.cleanup import Cleanup
+from inkover.app.flow import Mask, View, Wish
+from inkover.app.meter import Counted, Meter
+from inkover.app.progress import Show
+from inkover.app.recipe import File, Recipe, Weights, versions
+from inkover.app.result import Found, Result
+from inkover.errors import InkoverError
+from inkover.models.contract import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """A model that is ready to change photos."""
+
+    model: Model
+    weights: Weights
+    load_seconds: float = 0.0
+
+    @classmethod
+    def load(
+        cls,
+        spec: Any = "tabletop",  # a name, a folder, a file, a hub id, or the components of a diffusers pipeline
+        *,
+        device: str = "auto",
+        dtype: str | None = None,
+        config: str | Path | None = None,
+    ) -> Editor:
+        """Load a model; InkoverError says what is missing and where to get it."""
+        from inkover.models.loading import load
+
+        start = time.perf_counter()
+        model = load(spec, device=device, dtype=dtype, config=config)
+        named = isinstance(spec, str | Path)
+        weights = Weights(
+            spec=str(spec) if named else None,
+            name=model.name,
+            hash=model.fingerprint,
+            config=None if config is None else str(config),
+            device=model.text("").hidden.device.type,
+            dtype=dtype or ("float32" if named else ""),
+        )
+        return cls(model, weights, time.perf_counter() - start)
+
+    def edit(
+        self,
+        photo: Source,
+        *,
+        target: str,
+        source: str = "",
+        method: str = "diffedit",
+        seed: int = 0,
+        mask: str | Path | Mask | None = None,
+        grow: float = 0.0,
+        feather: float | None = None,
+        cleanup: str | Cleanup = "",
+        show: Show | None = None,
+        **settings: Any,
+    ) -> Result:
+        """Change a photo so that it shows what ``target`` says; ``source`` says what it shows now.
+
+        ``mask`` is a file or an array (H, W), 1 = edit here; without one the method finds it, if it can, and edits
+        the whole photo otherwise. ``grow`` and ``feather`` (None: chosen from the mask) are in photo pixels, and
+        ``settings`` are the knobs of the method.
+        """
+        started = time.perf_counter()
+        wish = asked.wish(photo, source, target, method, settings, seed, grow, feather, cleanup, mask is not None)
+        given = None if mask is None else asked.mask(mask, wish.photo.size)
+        return self.fulfil(wish, given, asked.mask_file(mask), Meter(show), time.perf_counter() - started)
+
+    def mask(
+        self,
+        photo: Source,
+        *,
+        target: str,
+        source: str = "",
+        method: str = "diffedit",
+        seed: int = 0,
+        grow: float = 0.0,
+        feather: float = 0.0,
+        show: Show | None = None,
+        **settings: Any,
+    ) -> Found:
+        """Find where a photo would be changed, and change nothing."""
+        wish = asked.wish(photo, source, target, method, settings, seed, grow, feather, "", False)
+        return self.look(wish, Meter(show))
+
+    def replay(
+        self,
+        recipe: Recipe,
+        photo: Source | None = None,
+        mask: str | Path | Mask | None = None,
+        show: Show | None = None,
+    ) -> Result:
+        """Make a recipe's picture again, from its own photo and mask or from others.
+
+        Another model than the recipe's is an error, since it would make another picture; another photo is a warning.
+        """
+        wish, given, file, warnings = asked.again(recipe, self.weights, photo, mask)
+        result = self.fulfil(wish, given, file, Meter(show))
+        return replace(result, warnings=(*warnings, *result.warnings), record=replace(result.record, mark=recipe.mark))
+
+    def fulfil(self, wish: Wish, given: Mask | None, file: File | None, meter: Meter, spent: float = 0.0) -> Result:
+        """Do what a checked wish says, inside a mask where one is given; ``spent`` are seconds on the photo so far."""
+        model = Counted(self.model, meter)
+        self._check_prompts(wish)
+        meter.seconds["photo"] += spent
+        meter.seconds["load"] += self.load_seconds
+        found, seen = self._found(model, wish) if given is None else (None, None)
+        start = found if given is None else given
+        with meter.timed("photo"):
+            mask, feather = _everywhere(wish) if start is None else flow.shaped(start, wish.grow, wish.feather)
+        drawing, photo = None, wish.photo
+        if mask.any():
+            view = flow.whole(model, photo) if start is None else flow.close_up(model, photo, mask, seen)
+            drawing = flow.drawn(model, wish, None if start is None else mask, view)
+            photo = flow.laid(meter, wish, mask, drawing)
+        return Result(
+            photo=photo,
+            original=wish.photo,
+            mask=mask,
+            record=self._record(wish, feather, file),
+            samples=dict(meter.samples),
+            calls=dict(meter.calls),
+            seconds=dict(meter.seconds),
+            warnings=() if mask.any() else (_empty(wish),),
+            notes=_unread(wish, meter),
+            found=found,
+            drawn=drawing,
+        )
+
+    def _found(self, model: Counted, wish: Wish) -> tuple[Mask | None, View | None]:
+        """Return the mask that the method finds, if it is one that does, and the view it was found on."""
+        if wish.method.find_mask is None:
+            return None, None
+        view = flow.whole(model, wish.photo)
+        return flow.found(model, wish, wish.method.find_mask, view), view
+
+    def look(self, wish: Wish, meter: Meter) -> Found:
+        """Find the mask that a checked wish leads to."""
+        find = wish.method.find_mask
+        if find is None:
+            raise InkoverError(f"method {wish.method.name!r} finds no mask: {asked.finders()} do")
+        self._check_prompts(wish)
+        model = Counted(self.model, meter)
+        meter.seconds["load"] += self.load_seconds
+        found = flow.found(model, wish, find, flow.whole(model, wish.photo))
+        with meter.timed("photo"):
+            mask, feather = flow.shaped(found, wish.grow, wish.feather)
+        warnings = () if mask.any() else (_empty(wish),)
+        record = self._record(wish, feather, None)
+        return Found(mask, record, dict(meter.samples), dict(meter.calls), dict(meter.seconds), warnings)
+
+    def _check_prompts(self, wish: Wish) -> None:
+        """Refuse two texts that this model reads as one: nothing would change."""
+        source, target = self.model.text(wish.source), self.model.text(wish.target)
+        if torch.equal(source.hidden, target.hidden) and _same(source.extra, target.extra):
+            raise InkoverError(asked.nothing_to_do(wish.source, wish.target))
+
+    def _record(self, wish: Wish, feather: float, mask: File | None) -> Recipe:
+        return Recipe(
+            photo=asked.photo_file(wish.photo),
+            model=self.weights,
+            source=wish.source,
+            target=wish.target,
+            method=wish.method.name,
+            settings=asdict(wish.settings),
+            seed=wish.seed,
+            grow=wish.grow,
+            feather=feather,
+            mask=mask,
+            cleanup=wish.cleanup,
+            versions=versions(),
+        )
+
+
+def _everywhere(wish: Wish) -> tuple[Mask, float]:
+    return np.ones(wish.photo.size, np.float32), 0.0
+
+
+def _empty(wish: Wish) -> str:
+    """Say which knobs make an empty mask larger."""
+    threshold = getattr(wish.settings, "threshold", None)
+    knob = "" if threshold is None else f"lower the threshold, --set threshold={threshold / 2:g}, or "
+    shrunk = "grow less negatively, or " if wish.grow < 0 else ""
+    return f"the mask is empty, so the photo stays as it is: {shrunk}{knob}give a mask, --mask FILE"
+
+
+def _unread(wish: Wish, meter: Meter) -> tuple[str, ...]:
+    """Say so where the source text had no part in the edit."""
+    if not wish.source or wish.source in meter.prompts_read:
+        return ()
+    return (f"method {wish.method.name!r} did not read the source text here: the result is the same without it",)
+
+
+def _same(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)

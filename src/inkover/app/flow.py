@@ -1,0 +1,131 @@
+"""One photo's way through the house: photo, canvas, latent, method, latent, change, photo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from inkover import photo as photos
+from inkover.app.cleanup import Cleanup
+from inkover.app.meter import Counted, Meter
+from inkover.masks import shape
+from inkover.methods.contract import Method, Task
+from inkover.photo import Canvas, Photo
+
+Mask = NDArray[np.float32]
+"""(H, W) in [0, 1] in the upright photo's frame, 1 = edit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be done to a photo, checked: everything but the model."""
+
+    photo: Photo
+    method: Method
+    settings: Any  # an instance of method.settings
+    source: str
+    target: str
+    seed: int
+    grow: float  # photo pixels
+    feather: float | None  # photo pixels; None: chosen from the mask
+    cleanup: Cleanup = Cleanup()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A part of the photo as the model sees it."""
+
+    canvas: Canvas
+    latent: Tensor  # (1, c, h, w)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What the model drew: the view of the photo through the autoencoder, unedited and edited."""
+
+    canvas: Canvas
+    before: NDArray[np.float32]  # (h, w, 3) in [0, 1]
+    after: NDArray[np.float32]
+
+
+def whole(model: Counted, photo: Photo) -> View:
+    """Look at all of the photo, at the model's own resolution."""
+    return _view(model, photo, Canvas.whole(photo.size, model.resolution, model.stride))
+
+
+def close_up(model: Counted, photo: Photo, mask: Mask, seen: View | None) -> View:
+    """Look at the masked part and what is around it; a view that was seen already is not encoded again."""
+    canvas = Canvas.around(mask, model.resolution, model.stride)
+    if seen is not None and seen.canvas == canvas:
+        return seen
+    return _view(model, photo, canvas)
+
+
+def _view(model: Counted, photo: Photo, canvas: Canvas) -> View:
+    with model.meter.timed("photo"):
+        pixels = torch.from_numpy(canvas.view(photo)).permute(2, 0, 1)[None]
+    return View(canvas, model.encode(pixels * 2 - 1))
+
+
+def found(model: Counted, wish: Wish, find: Callable[[Task, Any], Tensor], view: View) -> Mask:
+    """Let the method find where to edit, on a view of the whole photo; a hard mask."""
+    hard = find(_task(model, wish, view.latent, None), wish.settings)
+    smooth = functional.interpolate(hard.float(), size=wish.photo.size, mode="bilinear", align_corners=False)
+    mask: Mask = (smooth[0, 0] >= 0.5).cpu().numpy().astype(np.float32)
+    return mask
+
+
+def shaped(mask: Mask, grow: float, feather: float | None) -> tuple[Mask, float]:
+    """Grow the mask and soften its edge; return it with the feather that was used, in pixels."""
+    grown = shape.grow(mask, grow) if grow else mask
+    if not grown.any():
+        return grown, 0.0
+    return shape.feather(grown, usual_feather(grown) if feather is None else feather)
+
+
+def usual_feather(mask: Mask) -> float:
+    """Return a tenth of the mask's shorter side, at most 32 pixels."""
+    top, left, bottom, right = shape.bounds(mask)
+    return min(min(bottom - top, right - left) / 10, 32.0)
+
+
+def drawn(model: Counted, wish: Wish, mask: Mask | None, view: View) -> Drawn:
+    """Let the method edit what a view shows, inside the mask or everywhere."""
+    inside = None if mask is None else _latent_mask(mask, view).to(view.latent.device)
+    latent = wish.method.edit(_task(model, wish, view.latent, inside), wish.settings)
+    before = _pixels(model, view.latent)
+    return Drawn(view.canvas, before, before if torch.equal(latent, view.latent) else _pixels(model, latent))
+
+
+def laid(meter: Meter, wish: Wish, mask: Mask, drawing: Drawn) -> Photo:
+    """Lay the change that was drawn over the photo, and clean it up as asked."""
+    chosen = wish.cleanup
+    with meter.timed("photo"):
+        photo = photos.lay(wish.photo, drawing.canvas, drawing.before, drawing.after, mask)
+        photo = photos.cleanup(wish.photo, photo, mask, chosen.color, chosen.sharpen, chosen.denoise)
+    return photo if photo is wish.photo else replace(photo, content=None)  # it is no longer what the file holds
+
+
+def _latent_mask(mask: Mask, view: View) -> Tensor:
+    """Return 1 for every latent cell that the mask touches: how much of it shows is decided on the photo's pixels."""
+    touched = torch.from_numpy(view.canvas.shrink((mask > 0).astype(np.float32)))[None, None]
+    cells = functional.adaptive_max_pool2d(touched, view.latent.shape[-2:])
+    return (cells > 1e-3).float()  # less is the resampling's ripple
+
+
+def _pixels(model: Counted, latent: Tensor) -> NDArray[np.float32]:
+    """Decode to a picture (h, w, 3) in [0, 1]."""
+    pixels = (model.decode(latent)[0].permute(1, 2, 0) + 1) / 2
+    picture: NDArray[np.float32] = pixels.clamp(0, 1).float().cpu().numpy()
+    return picture
+
+
+def _task(model: Counted, wish: Wish, latent: Tensor, mask: Tensor | None) -> Task:
+    return Task(model, latent, wish.source, wish.target, wish.seed, model.meter, mask)

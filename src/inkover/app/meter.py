@@ -1,0 +1,130 @@
+"""Counts what an edit costs, by stage: network samples and calls, and seconds; changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+
+from torch import Tensor
+
+from inkover.app.progress import Show, Silent
+from inkover.diffusion.level import Level, Levels, Prediction
+from inkover.methods.contract import STAGES
+from inkover.models.contract import Model, Spacing, Text
+
+TIMED = (*STAGES, "load", "encode", "decode", "photo")
+
+
+class Meter:
+    """The ledger of one edit, and the ``Watch`` that a method works under."""
+
+    def __init__(self, show: Show | None = None) -> None:
+        self.samples = dict.fromkeys(STAGES, 0)
+        self.calls = dict.fromkeys(STAGES, 0)
+        self.seconds = dict.fromkeys(TIMED, 0.0)
+        self.network_seconds = 0.0  # of the stages' seconds, those inside the network
+        self.prompts_read: set[str] = set()
+        self._show: Show = show or Silent()
+        self._stage = "edit"
+
+    @contextmanager
+    def stage(self, name: str, steps: int) -> Iterator[None]:
+        """Book what happens inside under the stage of that name, one of mask, inversion and edit."""
+        before, self._stage = self._stage, name
+        self._show.begin(name, steps)
+        try:
+            with self.timed(name):
+                yield
+        finally:
+            self._show.end()
+            self._stage = before
+
+    def step(self) -> None:
+        """Show that one step of the stage is done."""
+        self._show.advance()
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Add the seconds spent inside to that name."""
+        start = perf_counter()
+        try:
+            yield
+            _wait_for_device()
+        finally:
+            self.seconds[name] += perf_counter() - start
+
+    @contextmanager
+    def evaluation(self, rows: int) -> Iterator[None]:
+        """Book one call of the network with that many samples."""
+        self.samples[self._stage] += rows
+        self.calls[self._stage] += 1
+        start = perf_counter()
+        yield
+        self.network_seconds += perf_counter() - start
+
+
+def _wait_for_device() -> None:
+    """Let work that an accelerator still has in its queue finish, so that it is booked where it belongs."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A model whose use is booked; each answer is the model's own."""
+
+    model: Model
+    meter: Meter
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.name
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of the model's weights."""
+        return self.model.fingerprint
+
+    @property
+    def resolution(self) -> int:
+        """The model's native side in pixels."""
+        return self.model.resolution
+
+    @property
+    def stride(self) -> int:
+        """What a working side is a multiple of, in pixels."""
+        return self.model.stride
+
+    @property
+    def batch(self) -> int:
+        """How many rows one forward should hold at most."""
+        return self.model.batch
+
+    def text(self, prompt: str) -> Text:
+        """Read a prompt, and remember that it was read."""
+        self.meter.prompts_read.add(prompt)
+        return self.model.text(prompt)
+
+    def levels(self, steps: int, spacing: Spacing | None = None) -> Levels:
+        """Return the model's grid."""
+        return self.model.levels(steps) if spacing is None else self.model.levels(steps, spacing)
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Encode, timed."""
+        with self.meter.timed("encode"):
+            return self.model.encode(pixels)
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Decode, timed."""
+        with self.meter.timed("decode"):
+            return self.model.decode(latent)
+
+    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text]) -> Prediction:
+        """Ask the network, counted."""
+        with self.meter.evaluation(len(x)):
+            return self.model.predict(x, level, rows)

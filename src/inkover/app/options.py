@@ -1,0 +1,60 @@
+"""The options of the command line, each written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PhotoFile = Annotated[Path, typer.Argument(metavar="PHOTO", help="The photo; it is never changed.")]
+To = Annotated[str | None, typer.Option("--to", metavar="TEXT", help="What the photo shall show.")]
+From = Annotated[str, typer.Option("--from", metavar="TEXT", help="What the photo shows now.")]
+MethodName = Annotated[str | None, typer.Option("--method", metavar="NAME", help="How it is done: inkover methods.")]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Start of the randomness.  [default: 0]")]
+Grow = Annotated[float | None, typer.Option("--grow", metavar="PX", help="Widen the mask; negative narrows it.")]
+Feather = Annotated[
+    float | None,
+    typer.Option("--feather", metavar="PX", help="Width of the mask's soft edge."),
+]
+Negative = Annotated[str | None, typer.Option("--negative", metavar="TEXT", help="What it shall not show.")]
+Steps = Annotated[int | None, typer.Option("--steps", metavar="N", help="Steps from noise to picture.")]
+Strength = Annotated[float | None, typer.Option("--strength", metavar="R", help="How far it may depart, 0 to 1.")]
+Guidance = Annotated[float | None, typer.Option("--guidance", metavar="W", help="How strongly words are followed.")]
+Sampler = Annotated[str | None, typer.Option("--sampler", metavar="NAME", help="ddim, euler ...")]
+Set = Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="Turn a knob; see inkover methods NAME.")]
+MaxPixels = Annotated[int, typer.Option("--max-pixels", metavar="N", min=1, help="Largest photo that is opened.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that exist; never over the photo.")]
+
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to.  [default: NAME.edited.EXT beside it]")
+]
+MaskOutput = Annotated[Path, typer.Option("-o", "--output", metavar="MASK.png", help="Where the mask goes.")]
+Count = Annotated[int, typer.Option("--count", metavar="N", min=1, help="Variations, with following seeds.")]
+MaskFile = Annotated[Path | None, typer.Option("--mask", metavar="FILE", help="Where to edit: white, at photo size.")]
+SaveMask = Annotated[Path | None, typer.Option("--save-mask", metavar="FILE", help="Write the mask as used.")]
+Cleanup = Annotated[
+    str | None, typer.Option("--cleanup", metavar="...", help="In the mask: color,sharpen=0.3,denoise=0.2")
+]
+Record = Annotated[Path | None, typer.Option("--record", metavar="FILE", help="Write the recipe of the result.")]
+RecipeFile = Annotated[Path | None, typer.Option("--recipe", metavar="FILE", help="Do as a recipe says.")]
+NoMark = Annotated[bool, typer.Option("--no-mark", help="Leave out the sign of an edited picture (XMP).")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import inkover
+
+        print(f"inkover {inkover.__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+]
+Model = Annotated[str | None, typer.Option("--model", metavar="NAME|FOLDER|FILE|HUB_ID", help="See inkover models.")]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FOLDER", help="Configuration of a single file.")]
+Device = Annotated[str | None, typer.Option("--device", metavar="D", help="cpu, cuda, mps.")]
+Dtype = Annotated[str | None, typer.Option("--dtype", metavar="T", help="float32, bfloat16 or float16.")]

@@ -1,0 +1,196 @@
+"""A recipe: everything that made a picture, as strict JSON, so that it can be made again to the byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from inkover.app.cleanup import Cleanup
+from inkover.errors import InkoverError, nearest
+from inkover.photo.atomic import write_whole
+
+VERSION = 1
+LIBRARIES = ("torch", "diffusers", "transformers", "numpy", "pillow", "opencv-python-headless")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that went in: where it was, and the SHA-256 of its bytes (of its pixels, where there was no file)."""
+
+    file: str | None
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The model that was asked: how it was named, the hash of its weights, and how it ran."""
+
+    spec: str | None  # None: components handed over in Python
+    name: str
+    hash: str
+    config: str | None
+    device: str
+    dtype: str  # "": as the components were handed over
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What made a picture."""
+
+    photo: File
+    model: Weights
+    source: str
+    target: str
+    method: str
+    settings: Mapping[str, Any]  # every knob of the method
+    seed: int
+    grow: float = 0.0  # photo pixels
+    feather: float = 0.0  # photo pixels, as used
+    mask: File | None = None  # None: the method found it, or there was none
+    cleanup: Cleanup = Cleanup()
+    mark: bool = True
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def to_json(self) -> str:
+        """Return the recipe as JSON, keys in reading order."""
+        plain = replace(self, settings=dict(self.settings), versions=dict(self.versions))
+        return json.dumps({"recipe": VERSION} | asdict(plain), indent=2, ensure_ascii=False) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        """Write the recipe to a file, whole or not at all; the files it names are written relative to its folder."""
+        folder = Path(path).parent
+        text = self._with_files(lambda file: os.path.relpath(file, folder)).to_json()
+        write_whole(Path(path), text.encode())
+
+    def _with_files(self, named: Callable[[str], str]) -> Recipe:
+        """Return the recipe with the files it names named another way."""
+        return replace(self, photo=_renamed(self.photo, named), mask=self.mask and _renamed(self.mask, named))
+
+    @classmethod
+    def read(cls, path: str | Path) -> Recipe:
+        """Read a recipe file; InkoverError names what is wrong in it."""
+        try:
+            recipe = cls.from_json(Path(path).read_text(encoding="utf-8"))
+            return recipe._with_files(lambda file: str(Path(path).parent / file))
+        except FileNotFoundError as error:
+            raise InkoverError(f"no such recipe: {path}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise InkoverError(f"{path} cannot be read as a recipe ({error}): hand a file made by --record") from error
+        except InkoverError as error:
+            raise InkoverError(f"{path} {error}") from error
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        """Read a recipe: every key present, none unknown, each of its type."""
+        try:
+            values = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise InkoverError(f"is no JSON ({error}): hand a file made by --record") from error
+        if not isinstance(values, dict) or "recipe" not in values:
+            raise InkoverError("is no recipe: hand a file made by --record")
+        version = values.pop("recipe")
+        if version != VERSION:
+            raise InkoverError(f"is a recipe of version {version!r}, this Inkover reads version {VERSION}")
+        return _recipe(values)
+
+
+def _renamed(file: File, named: Callable[[str], str]) -> File:
+    return file if file.file is None else replace(file, file=named(file.file))
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not allowed")
+
+
+def _recipe(values: dict[str, Any]) -> Recipe:
+    """Build the recipe from checked parts."""
+    _keys(values, Recipe, "the recipe")
+    parts = {
+        "photo": _part(values["photo"], File, "photo"),
+        "model": _part(values["model"], Weights, "model"),
+        "mask": None if values["mask"] is None else _part(values["mask"], File, "mask"),
+        "cleanup": _part(values["cleanup"], Cleanup, "cleanup"),
+    }
+    for key, kind in _KINDS.items():
+        _typed(values[key], kind, key)
+    return Recipe(**(values | parts))
+
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "source": (str,),
+    "target": (str,),
+    "method": (str,),
+    "settings": (dict,),
+    "seed": (int,),
+    "grow": (int, float),
+    "feather": (int, float),
+    "mark": (bool,),
+    "versions": (dict,),
+}
+_PART_KINDS: Mapping[str, tuple[type, ...]] = {
+    "color": (bool,),
+    "sharpen": (int, float),
+    "denoise": (int, float),
+    "spec": (str, type(None)),
+    "file": (str, type(None)),
+    "config": (str, type(None)),
+}
+
+
+def _part(values: Any, kind: type[T], where: str) -> T:
+    """Build one of the recipe's small parts."""
+    if not isinstance(values, dict):
+        raise InkoverError(f"has {where} {values!r}, expected an object")
+    _keys(values, kind, where)
+    for key, value in values.items():
+        _typed(value, _PART_KINDS.get(key, (str,)), f"{where}.{key}")
+    return kind(**values)
+
+
+def _keys(values: Mapping[str, Any], kind: type, where: str) -> None:
+    """Refuse unknown and missing keys."""
+    known = [f.name for f in fields(kind)]
+    for key in values:
+        if key not in known:
+            raise InkoverError(f"has an unknown key {key!r} in {where}: {nearest(key, known)}")
+    missing = [name for name in known if name not in values]
+    if missing:
+        raise InkoverError(f"lacks {', '.join(missing)} in {where}: hand a file made by --record")
+
+
+def _typed(value: Any, kinds: tuple[type, ...], where: str) -> None:
+    """Refuse a value of another type; true and false are no numbers."""
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        names = " or ".join({"NoneType": "null"}.get(kind.__name__, kind.__name__) for kind in kinds)
+        raise InkoverError(f"has {where} {value!r}, expected {names}")
+
+
+def sha256(path: str | Path) -> str:
+    """Return the hex SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def versions() -> Mapping[str, str]:
+    """Return the versions of the libraries that numbers depend on."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    import inkover
+
+    found = {"inkover": inkover.__version__}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # opencv comes under several names
+            continue
+    return MappingProxyType(found)

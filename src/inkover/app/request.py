@@ -1,0 +1,105 @@
+"""What one command line asks for, in four handfuls."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inkover.errors import InkoverError
+
+if TYPE_CHECKING:
+    from inkover.app.flow import Wish
+    from inkover.methods.contract import Method
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is to be done; None where the command line says nothing."""
+
+    photo: Path
+    to: str | None
+    source: str
+    method: str | None
+    seed: int | None
+    mask: Path | None
+    grow: float | None
+    feather: float | None
+    cleanup: str | None
+    named: Mapping[str, Any]  # knobs that have an option of their own
+    knobs: tuple[str, ...]  # NAME=VALUE
+    max_pixels: int
+
+    def given(self) -> list[str]:
+        """Return the options that a recipe stands in place of, as far as they were given."""
+        own = {"to": self.to, "from": self.source or None, "method": self.method, "seed": self.seed}
+        edges = {"grow": self.grow, "feather": self.feather, "cleanup": self.cleanup, "set": self.knobs or None}
+        return [f"--{name}" for name, value in (own | edges | dict(self.named)).items() if value is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Which model, and how it runs."""
+
+    model: str | None
+    config: Path | None
+    device: str | None
+    dtype: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where results go."""
+
+    output: Path | None
+    save_mask: Path | None
+    record: Path | None
+    count: int
+    force: bool
+    mark: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the command speaks."""
+
+    json: bool
+    quiet: bool
+
+    def note(self, text: str) -> None:
+        """Say something useful that is no problem."""
+        if not self.quiet:
+            print(f"inkover: note: {text}", file=sys.stderr)
+
+    def warn(self, text: str) -> None:
+        """Say something that the user should look at."""
+        print(f"inkover: warning: {text}", file=sys.stderr)
+
+
+def wish(ask: Ask) -> Wish:
+    """Return what the command line asks for, checked."""
+    from inkover import methods, photo
+    from inkover.app import asked
+
+    if ask.to is None:
+        raise InkoverError('say what the photo shall show: --to "a blue ball on grass" (or repeat: --recipe FILE)')
+    method = methods.get(ask.method or methods.names()[0])
+    settings = _settings(ask, method)
+    source, target = asked.prompts(ask.source, ask.to)
+    opened = photo.read(ask.photo, ask.max_pixels)
+    edges = (ask.grow or 0.0, ask.feather, ask.cleanup or "")
+    return asked.wish(opened, source, target, method.name, settings, ask.seed or 0, *edges, ask.mask is not None)
+
+
+def _settings(ask: Ask, method: Method) -> dict[str, Any]:
+    """Return the knobs that the command line turns, from ``--set`` and from the options of their own."""
+    from inkover.methods.settings import parse
+
+    named = {name: value for name, value in ask.named.items() if value is not None}
+    listed = parse(method, ask.knobs)
+    twice = sorted(named.keys() & listed.keys())
+    if twice:
+        raise InkoverError(f"--{twice[0]} and --set {twice[0]} are both given: leave one out")
+    return named | listed

@@ -1,0 +1,85 @@
+"""What an edit gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from inkover.app.flow import Drawn, Mask
+from inkover.app.recipe import Recipe
+from inkover.photo import Photo
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An edited photo, where it was edited, what made it, and what that cost."""
+
+    photo: Photo
+    original: Photo
+    mask: Mask  # as used, feather included; 0: that pixel is the original's
+    record: Recipe
+    samples: Mapping[str, int]  # network samples by stage
+    calls: Mapping[str, int]  # network calls by stage
+    seconds: Mapping[str, float]
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    found: Mask | None = None  # the automatic mask, hard, before it was grown and softened
+    drawn: Drawn | None = None  # what the model drew; None where the mask was empty
+
+    def save(self, path: str | Path, *, mark: bool = True, force: bool = True) -> None:
+        """Write the edited photo with the original's metadata; never over the original.
+
+        ``mark`` adds the machine-readable sign of an edited picture, ``force`` writes over a file of that name.
+        """
+        from inkover import photo as photos
+
+        photos.check_output(self.original.path, Path(path), force)
+        photos.write(self.photo, Path(path), self.original, self.mask, mark=mark)
+
+    def save_mask(self, path: str | Path) -> None:
+        """Write the mask as used, as 8-bit grey at photo size."""
+        from inkover.masks.files import write_mask
+
+        write_mask(self.mask, Path(path))
+
+    @property
+    def mask_area(self) -> float:
+        """The share of the photo's pixels that the mask touches."""
+        return float((self.mask > 0).mean())
+
+    def changes(self, photo: Photo | None = None) -> tuple[float, float]:
+        """Return the mean absolute change of the pixels (in [0, 1]) inside the mask and outside it; 0 for no pixels.
+
+        Of the result, or of another photo in its place, such as the file it was written to.
+        """
+        after, sums, pixels = photo or self.photo, np.zeros(2), np.zeros(2)
+        height, width = self.mask.shape
+        for top in range(0, height, 256):  # in bands: a large photo costs no more memory than it has to
+            box = (top, 0, min(top + 256, height), width)
+            apart = np.abs(after.values(box) - self.original.values(box)).mean(2, dtype=np.float64)
+            inside = self.mask[top : top + 256] > 0
+            sums += apart[inside].sum(), apart[~inside].sum()
+            pixels += inside.sum(), (~inside).sum()
+        means = sums / np.maximum(pixels, 1)
+        return float(means[0]), float(means[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A mask that a method found, before any grown or softened edge that was not asked for."""
+
+    mask: Mask
+    record: Recipe
+    samples: Mapping[str, int]
+    calls: Mapping[str, int]
+    seconds: Mapping[str, float]
+    warnings: tuple[str, ...] = ()
+
+    def save(self, path: str | Path) -> None:
+        """Write the mask as 8-bit grey at photo size, white = edit."""
+        from inkover.masks.files import write_mask
+
+        write_mask(self.mask, Path(path))

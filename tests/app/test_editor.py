@@ -1,0 +1,216 @@
+"""The editor in Python: what goes in, what comes out, and what stays to the bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import analytic
+import inkover
+from inkover import Editor, InkoverError, Recipe, Result
+from inkover.app.recipe import Weights
+from inkover.photo import Canvas
+from small_photo import SIZE, pixels
+
+ANALYTIC = Editor(analytic.Analytic(), Weights(None, "analytic", "0" * 64, None, "cpu", ""))
+SOURCE, TARGET = "a red ball on grass", "a blue ball on grass"
+FEW: dict[str, Any] = {"steps": 4}
+
+
+def box(size: tuple[int, int] = SIZE, value: float = 1.0) -> Any:
+    mask = np.zeros(size, np.float32)
+    mask[size[0] // 3 : size[0] // 2, size[1] // 3 : size[1] * 2 // 3] = value
+    return mask
+
+
+def edited(photo: Any = None, **changes: Any) -> Result:
+    wish = {"source": SOURCE, "target": TARGET, "mask": box()} | FEW | changes
+    return ANALYTIC.edit(pixels() if photo is None else photo, **wish)
+
+
+def test_three_lines(tmp_path: Path, photo: Path, tiny_folder: Path) -> None:
+    editor = inkover.Editor.load(tiny_folder, device="cpu")
+    result = editor.edit(photo, source="a red ball", target="a blue ball", seed=0, steps=3, noises=2)
+    result.save(tmp_path / "edited.jpg")
+    assert inkover.read(tmp_path / "edited.jpg").size == SIZE
+    assert result.mask.shape == SIZE and result.mask.dtype == np.float32
+    assert isinstance(result.record, Recipe) and result.record.model.hash == editor.model.fingerprint
+    assert editor.replay(result.record).photo.pixels.tobytes() == result.photo.pixels.tobytes()
+    with pytest.raises(InkoverError, match="is the photo itself"):
+        result.save(photo)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.tuples(st.integers(64, 200), st.integers(64, 200)),
+    st.sampled_from(["diffedit", "sdedit", "ddim"]),
+    st.sampled_from([np.uint8, np.uint16]),
+    st.integers(0, 2**63),
+)
+def test_outside_the_mask_every_pixel_is_the_same_to_the_bit(
+    size: tuple[int, int], method: str, depth: Any, seed: int
+) -> None:
+    photo = pixels(size).astype(depth) * (257 if depth is np.uint16 else 1)
+    result = edited(photo, mask=box(size), method=method, seed=seed, strength=1.0)
+    outside = result.mask == 0
+    assert outside.any() and np.array_equal(result.photo.pixels[outside], photo[outside])
+    assert result.photo.pixels.dtype == depth and (result.photo.pixels != photo).any()
+    assert result.changes()[1] == 0 < result.changes()[0]
+
+
+@pytest.mark.parametrize("method", ["diffedit", "sdedit", "ddim"])
+def test_ten_edits_in_a_row_leave_the_outside_alone(method: str) -> None:
+    first = photo = edited(method=method).original
+    for seed in range(10):
+        result = edited(photo, method=method, seed=seed)
+        photo = result.photo
+    assert np.array_equal(photo.pixels[result.mask == 0], first.pixels[result.mask == 0])
+
+
+def test_an_edit_of_an_edited_jpeg_keeps_the_first_edit(tmp_path: Path) -> None:
+    Image.fromarray(pixels()).save(tmp_path / "photo.jpg", quality=95)
+    first = edited(tmp_path / "photo.jpg")
+    other = box()[::-1].copy()
+    both = edited(first.photo, mask=other, feather=0)
+    both.save(tmp_path / "both.jpg")
+    landed = inkover.read(tmp_path / "both.jpg").values()
+    inside = (first.mask == 1) & (both.mask == 0)
+    assert np.abs(landed - first.photo.values())[inside].mean() < 0.03
+    assert np.abs(landed - first.original.values())[inside].mean() > 0.1
+    assert both.record.photo.sha256 != first.record.photo.sha256 and both.record.photo.file is None
+
+
+def test_changes_are_means_over_the_pixels_inside_and_outside() -> None:
+    result = edited(np.tile(pixels(), (7, 1, 1)), mask=np.tile(box(), (7, 1)))
+    apart = np.abs(result.photo.pixels / 255.0 - result.original.pixels / 255.0).mean(2)
+    assert result.changes()[0] == pytest.approx(apart[result.mask > 0].mean(), rel=1e-5)
+    assert result.changes(result.original) == (0, 0)
+
+
+@pytest.mark.parametrize("method", ["diffedit", "sdedit", "ddim"])
+def test_strength_0_gives_the_photo_back_to_the_bit(method: str) -> None:
+    result = edited(method=method, strength=0.0)
+    assert np.array_equal(result.photo.pixels, pixels())
+    assert sum(result.samples.values()) == 0
+
+
+def test_the_same_seed_gives_the_same_picture_and_another_another() -> None:
+    plain = {"method": "sdedit", "strength": 0.5, "guidance": 1.0}
+    one, two, three = (edited(seed=seed, **plain).photo.pixels for seed in (1, 1, 2))
+    assert np.array_equal(one, two) and not np.array_equal(one, three)
+
+
+@pytest.mark.parametrize("given", [{"grow": 4}, {"feather": 0}, {"cleanup": "sharpen=1"}, {"cleanup": "denoise=1"}])
+def test_what_is_done_around_the_edit_changes_it(given: dict[str, Any]) -> None:
+    assert not np.array_equal(edited(**given).photo.pixels, edited().photo.pixels)
+
+
+def test_a_soft_mask_lays_over_a_part_of_the_change() -> None:
+    faint, full = (edited(mask=box(value=value), feather=0).changes()[0] for value in (0.25, 1.0))
+    assert 0 < faint < 0.6 * full
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (SIZE[0] - 1, SIZE[1] - 1)])
+def test_a_mask_of_one_pixel_changes_that_pixel(corner: tuple[int, int]) -> None:
+    mask = np.zeros(SIZE, np.float32)
+    mask[corner] = 1
+    result = edited(mask=mask, method="sdedit", strength=1.0)
+    changed = (result.photo.pixels != pixels()).any(-1)
+    assert changed[corner] and changed.sum() == 1
+
+
+def test_a_view_that_was_seen_is_not_encoded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[Any] = []
+    whole = Canvas.whole(SIZE, 32, 8)
+    monkeypatch.setattr(analytic.Analytic, "encode", watched(analytic.Analytic.encode, encoded))
+    edited(mask=None, threshold=0.01)  # the mask is everywhere, so the close-up is the whole photo
+    assert len(encoded) == 1 and encoded[0].shape[-2:] == whole.working
+    encoded.clear()
+    edited(mask=box())
+    assert len(encoded) == 1 and Canvas.around(box(), 32, 8) != whole
+
+
+def watched(function: Any, seen: list[Any]) -> Any:
+    def call(self: Any, pixels: Any) -> Any:
+        seen.append(pixels)
+        return function(self, pixels)
+
+    return call
+
+
+def test_the_mask_that_is_found_is_the_mask_that_is_used() -> None:
+    found = ANALYTIC.mask(pixels(), source=SOURCE, target=TARGET, **FEW)
+    result = edited(mask=None, feather=0)
+    assert np.array_equal(found.mask, result.mask) and set(np.unique(found.mask)) == {0, 1}
+    assert found.samples["mask"] == 20 and found.samples["edit"] == 0
+
+
+def test_a_source_that_was_read_makes_no_note_and_one_that_was_not_does() -> None:
+    assert edited(mask=None).notes == ()
+    assert "did not read" in edited().notes[0]
+    assert edited(source="", mask=box()).notes == ()
+
+
+def test_the_photo_may_be_a_file_an_array_or_a_picture(photo: Path) -> None:
+    results = [edited(source_) for source_ in (photo, str(photo), pixels(), Image.open(photo), inkover.read(photo))]
+    for result in results[1:]:
+        assert np.array_equal(result.photo.pixels, results[0].photo.pixels)
+
+
+def test_a_recipe_without_files_wants_them_handed_over() -> None:
+    result = edited()
+    with pytest.raises(InkoverError, match="hand over the photo"):
+        ANALYTIC.replay(result.record)
+    with pytest.raises(InkoverError, match="hand over the mask"):
+        ANALYTIC.replay(result.record, pixels())
+    again = ANALYTIC.replay(result.record, pixels(), box())
+    assert np.array_equal(again.photo.pixels, result.photo.pixels) and again.warnings == ()
+    with pytest.raises(InkoverError, match="is not the recipe's"):
+        ANALYTIC.replay(result.record, pixels(), box(value=0.5))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"target": " "}, "the target text is empty"),
+        ({"target": SOURCE}, "nothing to do"),
+        ({"target": f" {SOURCE} "}, "nothing to do"),
+        ({"target": "a\nball"}, "one line of plain text"),
+        ({"method": "difedit"}, "did you mean 'diffedit'"),
+        ({"sampler": "eular"}, "did you mean 'euler'"),
+        ({"stepz": 3}, "did you mean 'steps'"),
+        ({"steps": 0}, "steps 0 is out of range"),
+        ({"noises": 3}, "a mask is given"),
+        ({"seed": -1}, "the seed is -1"),
+        ({"seed": 1.5}, "the seed is 1.5"),
+        ({"feather": -1}, "feather is -1 pixels, expected 0 to"),
+        ({"grow": float("nan")}, "grow is nan"),
+        ({"mask": box((64, 64))}, "make them one size"),
+        ({"mask": box() * 0}, "the mask is empty"),
+        ({"mask": box() * 255}, "divide an 8-bit mask by 255"),
+        ({"mask": box() * np.nan}, "outside 0 to 1"),
+        ({"mask": None, "method": "sdedit", "grow": 3}, "grow needs a mask, and method 'sdedit' finds none"),
+        ({"mask": None, "method": "ddim", "feather": 3}, "feather needs a mask"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(InkoverError) as problem:
+        edited(**given)
+    assert said in str(problem.value) and "\n" not in str(problem.value)
+
+
+def test_texts_that_the_model_reads_as_one_are_refused(tiny_folder: Path) -> None:
+    editor = Editor.load(tiny_folder, device="cpu")
+    with pytest.raises(InkoverError, match="read the same: nothing to do"):
+        editor.edit(pixels(), source="A red BALL", target="a red ball", mask=box())
+
+
+def test_a_method_without_a_mask_of_its_own_finds_none() -> None:
+    with pytest.raises(InkoverError, match="'sdedit' finds no mask: diffedit do"):
+        ANALYTIC.mask(pixels(), source=SOURCE, target=TARGET, method="sdedit")

@@ -71,8 +71,8 @@ def repainted() -> Callable[..., Photo]:
     def made(photo: Photo, rows: slice, columns: slice, seed: int = 3) -> Photo:
         pixels = photo.pixels.copy()
         shape = pixels[rows, columns].shape
-        pixels[rows, columns] = np.random.default_rng(seed).integers(0, photo.top + 1, shape[:2] + (1,)).astype(
-            pixels.dtype
+        pixels[rows, columns] = (
+            np.random.default_rng(seed).integers(0, photo.top + 1, shape[:2] + (1,)).astype(pixels.dtype)
         )
         return replace(photo, pixels=pixels)
 

@@ -93,7 +93,6 @@ def run(
     tick: Callable[[str], None] = lambda name: None,
 ) -> Iterator[Shot]:
     """Yield every trial: for each case the untouched photo, the true edit, then each method at its defaults."""
-    check(edits)
     for kind in edits:
         for index in range(cases):
             edit = case(kind, seed, index, things, unseen)
@@ -107,8 +106,16 @@ def run(
                 yield _shot(editor, probe, name, edit, before, true, change, seed + index)
 
 
-def _shot(editor: Editor, probe: Probe, name: str, edit: Edit, before: Picture, true: Picture,
-          change: NDArray[np.bool_], seed: int) -> Shot:
+def _shot(
+    editor: Editor,
+    probe: Probe,
+    name: str,
+    edit: Edit,
+    before: Picture,
+    true: Picture,
+    change: NDArray[np.bool_],
+    seed: int,
+) -> Shot:
     start = time.perf_counter()
     result = editor.edit(Photo.from_array(before), source=edit.source, target=edit.target, method=name, seed=seed)
     seconds = time.perf_counter() - start
@@ -130,8 +137,19 @@ def _raw(result: Any, before: Picture) -> Picture:
     return whole
 
 
-def _trial(probe: Probe, name: str, edit: Edit, before: Picture, true: Picture, change: NDArray[np.bool_],
-           picture: Picture, raw: Picture, found: NDArray[np.bool_] | None, samples: int, seconds: float) -> Trial:
+def _trial(
+    probe: Probe,
+    name: str,
+    edit: Edit,
+    before: Picture,
+    true: Picture,
+    change: NDArray[np.bool_],
+    picture: Picture,
+    raw: Picture,
+    found: NDArray[np.bool_] | None,
+    samples: int,
+    seconds: float,
+) -> Trial:
     verdict = judge(probe, edit, before, true, picture)
     return Trial(
         name,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from inkover.app.editor import Editor
     from inkover.measure.bench import Shot
 
+SIDE = 128
 DATASETS = ("tabletop", "tabletop-model")
 ROWS = ("method", "edit", "cases", "success", "psnr_changed", "ssim_changed", "psnr_outside", "mask_iou", "samples",
         "seconds")  # fmt: skip
@@ -32,10 +33,12 @@ def bench(
     edits: Words = [],  # noqa: B006 - as above
     cases: Annotated[int, typer.Option(min=1, metavar="N", help="Cases for each kind of edit.")] = 32,
     seed: Annotated[int, typer.Option(metavar="S", help="Which held-out scenes.")] = 0,
-    side: Annotated[int, typer.Option(min=64, max=4096, metavar="PX", help="Side of the photos.")] = 128,
+    side: Annotated[int, typer.Option(min=64, max=4096, metavar="PX", help="Side of the photos.")] = SIDE,
     things: Annotated[int | None, typer.Option(min=1, max=3, metavar="N", help="Only scenes of N objects.")] = None,
     unseen: Annotated[bool, typer.Option("--unseen", help="Only pairs of kind and colour never trained on.")] = False,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Report and pictures.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Report and pictures.")
+    ] = None,
     model: o.Model = "tabletop",
     config: o.Config = None,
     device: o.Device = None,
@@ -46,11 +49,14 @@ def bench(
     """Run methods over edits whose right answer is known, and report what came of each."""
     if dataset not in DATASETS:
         raise InkoverError(f"no dataset {dataset!r}: {nearest(dataset, DATASETS)}")
+    if dataset == "tabletop-model" and (methods or edits or things or unseen or side != SIDE):
+        raise InkoverError("tabletop-model measures the model itself: leave --methods, --edits, --side, --things and "
+                           "--unseen out, or say inkover bench tabletop")  # fmt: skip
     from inkover.app.editor import Editor
     from inkover.tabletop import folder, probe
 
+    chosen = _methods(_split(methods)), _kinds(_split(edits))
     _folder(output)
-    chosen = _methods(_split(methods)), _split(edits)
     editor = Editor.load(model or "tabletop", device=device or "auto", dtype=dtype, config=config)
     judge = probe.load(folder())
     if dataset == "tabletop-model":
@@ -74,6 +80,13 @@ def _methods(asked: list[str]) -> list[str]:
     return asked or list(methods.names())
 
 
+def _kinds(asked: list[str]) -> list[str]:
+    from inkover.measure import bench
+
+    bench.check(asked)
+    return asked or list(bench.KINDS)
+
+
 def _folder(output: Path | None) -> None:
     if output is None:
         return
@@ -83,22 +96,31 @@ def _folder(output: Path | None) -> None:
         raise InkoverError(f"cannot make the folder {str(output)!r} ({error.strerror}): give another with -o") from None
 
 
-def _edits(editor: Editor, judge: Any, methods: list[str], edits: list[str], cases: int, seed: int, side: int,
-           things: int | None, unseen: bool, output: Path | None, quiet: bool) -> dict[str, Any]:
+def _edits(
+    editor: Editor,
+    judge: Any,
+    methods: list[str],
+    edits: list[str],
+    cases: int,
+    seed: int,
+    side: int,
+    things: int | None,
+    unseen: bool,
+    output: Path | None,
+    quiet: bool,
+) -> dict[str, Any]:
     from inkover.measure import bench
 
-    kinds = edits or list(bench.KINDS)
-    bench.check(kinds)
     shots: list[Shot] = []
     with _progress(quiet) as progress:
-        task = progress.add_task("", total=len(methods) * len(kinds) * cases)
+        task = progress.add_task("", total=len(methods) * len(edits) * cases)
         begun = [False]
 
         def tick(name: str) -> None:
             progress.update(task, description=name, advance=1 if begun[0] else 0)
             begun[0] = True
 
-        for shot in bench.run(editor, judge, methods, kinds, cases, seed, side, things, unseen, tick):
+        for shot in bench.run(editor, judge, methods, edits, cases, seed, side, things, unseen, tick):
             shots.append(shot)
     if output is not None:
         _sheets(shots, output)

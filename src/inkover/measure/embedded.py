@@ -43,8 +43,15 @@ def scenes(count: int, seed: int, things: int | None = None) -> list[Scene]:
     return [draw(HELD_OUT_SEEDS + 7_000_000 * (seed + 1) + i, things) for i in range(count)]
 
 
-def figures(model: Model, probe: Probe, likeness: Likeness, cases: int, seed: int = 0, guidance: float = 3.0,
-            tick: Tick = lambda: None) -> Iterator[Figure]:
+def figures(
+    model: Model,
+    probe: Probe,
+    likeness: Likeness,
+    cases: int,
+    seed: int = 0,
+    guidance: float = 3.0,
+    tick: Tick = lambda: None,
+) -> Iterator[Figure]:
     """Yield every figure of the model, each over ``cases`` scenes."""
     yield round_trip(model, scenes(cases, seed), tick)
     yield from attributes(probe, scenes(cases, seed), tick)
@@ -172,5 +179,3 @@ def _overlap(a: Box, b: Box) -> float:
     height, width = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     least = min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
     return max(height, 0.0) * max(width, 0.0) / least
-
-

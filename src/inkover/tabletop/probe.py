@@ -37,10 +37,16 @@ def cut(pixels: NDArray[np.uint8], box: Box, margin: float = 0.12) -> NDArray[np
     cy, cx = (y0 + y1) / 2, (x0 + x1) / 2
     scale = 2 * half / SIDE
     if scale > 1:  # an area average, or small patterns turn into others
-        pixels = cv2.GaussianBlur(pixels, (0, 0), 0.4 * scale, borderType=cv2.BORDER_REPLICATE)
+        pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.4 * scale, borderType=cv2.BORDER_REPLICATE), np.uint8)
     back = np.array([[scale, 0, cx - half + scale / 2 - 0.5], [0, scale, cy - half + scale / 2 - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(pixels, back, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE))
+    piece = cv2.warpAffine(pixels, back, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(piece, np.uint8)
+
+
+def whole(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return all of a photo as the probe takes it."""
+    return cut(pixels, (0.0, 0.0, float(pixels.shape[0]), float(pixels.shape[1])), margin=0.0)
 
 
 def _trunk(widths: tuple[int, ...]) -> nn.Sequential:
@@ -81,9 +87,8 @@ def load(folder: Path) -> Probe:
 @torch.no_grad()
 def ask(probe: Probe, pixels: NDArray[np.uint8], boxes: list[Box]) -> list[dict[str, str]]:
     """Return what the probe sees in each box of a photo (H, W, 3), one word an attribute."""
-    whole = cut(pixels, (0, 0, *map(float, pixels.shape[:2])), margin=0.0)
     near = torch.from_numpy(np.stack([cut(pixels, box) for box in boxes]))
-    far = torch.from_numpy(np.stack([whole] * len(boxes)))
+    far = torch.from_numpy(np.stack([whole(pixels)] * len(boxes)))
     scores = probe(near, far)
     return [
         {name: ATTRIBUTES[name][int(score[i].argmax())] for name, score in scores.items()} for i in range(len(boxes))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +86,8 @@ class Scene:
         return replace(self, things=kept)
 
 
-class View(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class View:
     """A rendered photo and what is known of it exactly."""
 
     pixels: NDArray[np.uint8]  # (H, W, 3) sRGB
@@ -96,7 +96,7 @@ class View(NamedTuple):
 
     def mask(self, thing: int) -> NDArray[np.bool_]:
         """Return where an object is seen, (H, W)."""
-        return self.index == thing + 1
+        return np.asarray(self.index == thing + 1, bool)
 
     def edges(self) -> NDArray[np.bool_]:
         """Return where one thing ends and another begins, or depth jumps, (H, W)."""
@@ -112,8 +112,13 @@ class View(NamedTuple):
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
-def render(scene: Scene, height: int, width: int | None = None, window: tuple[float, float, float, float] = WHOLE,
-           samples: int = 2) -> View:
+def render(
+    scene: Scene,
+    height: int,
+    width: int | None = None,
+    window: tuple[float, float, float, float] = WHOLE,
+    samples: int = 2,
+) -> View:
     """Render a scene.
 
     ``window`` is the part (y0, x0, y1, x1) of the unit square that fills the picture; ``samples`` the side of the grid

@@ -131,8 +131,20 @@ def _far(stage: Array, ox: float, oy: float, oz: float, dx: float, dy: float, dz
 
 
 @njit(cache=True, fastmath=True)
-def _shade(own: RGB, shine: float, lit: float, ao: float, nx: float, ny: float, nz: float, dx: float, dy: float,
-           dz: float, light: Array, mirror: RGB) -> RGB:
+def _shade(
+    own: RGB,
+    shine: float,
+    lit: float,
+    ao: float,
+    nx: float,
+    ny: float,
+    nz: float,
+    dx: float,
+    dy: float,
+    dz: float,
+    light: Array,
+    mirror: RGB,
+) -> RGB:
     """Light a surface: lamp, sky from above, and the highlights of a glossy coat."""
     lambert = max(nx * light[0] + ny * light[1] + nz * light[2], 0.0) * lit
     dome = ao * (0.62 + 0.38 * ny)
@@ -170,8 +182,18 @@ def _own_colour(row: Array, x: float, y: float, z: float) -> tuple[RGB, float]:
 
 
 @njit(cache=True, fastmath=True)
-def _ray(objects: Array, stage: Array, light: Array, ox: float, oy: float, oz: float, dx: float, dy: float,
-         dz: float, pixel: float) -> tuple[RGB, int, float]:
+def _ray(
+    objects: Array,
+    stage: Array,
+    light: Array,
+    ox: float,
+    oy: float,
+    oz: float,
+    dx: float,
+    dy: float,
+    dz: float,
+    pixel: float,
+) -> tuple[RGB, int, float]:
     """Return the colour along a ray, what it met, and how far away that is."""
     far = 60.0
     ground = -oy / dy if dy < -1e-4 else 1e9
@@ -215,8 +237,19 @@ def _ray(objects: Array, stage: Array, light: Array, ox: float, oy: float, oz: f
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def trace(objects: Array, stage: Array, camera: Array, light: Array, window: Array, height: int, width: int,
-          samples: int, image: NDArray[np.float32], index: NDArray[np.int8], depth: NDArray[np.float32]) -> None:
+def trace(
+    objects: Array,
+    stage: Array,
+    camera: Array,
+    light: Array,
+    window: Array,
+    height: int,
+    width: int,
+    samples: int,
+    image: NDArray[np.float32],
+    index: NDArray[np.int8],
+    depth: NDArray[np.float32],
+) -> None:
     """Fill an image (height, width, 3) in linear light, and what each pixel's centre shows and how far it is.
 
     camera: position, right, up, forward (3 each), the tangent of half the view across the unit square; window: the

@@ -1,6 +1,7 @@
 """Train the embedded model from nothing: ``python -m inkover.tabletop.train STAGE --folder FOLDER``.
 
-The stages, in order: render, autoencoder, latents, clip, unet, align, probe, export. Each resumes where it was stopped.
+The stages, in order: render, autoencoder, latents, clip, unet, align, probe, export. Each resumes where it was stopped;
+take makes checkpoints of a model folder, to train further where the others are lost.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 import os
 from pathlib import Path
 
-STAGES = ("render", "autoencoder", "latents", "clip", "unet", "align", "probe", "export")
+STAGES = ("render", "autoencoder", "latents", "clip", "unet", "align", "probe", "export", "take")
 
 
 def _arguments() -> argparse.Namespace:
@@ -25,7 +26,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--window", type=int, default=32, help="latent cells a side that the unet sees (16: quarters)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--to", type=Path, help="where export writes the model folder")
+    parser.add_argument("--to", type=Path, help="the model folder that export writes and take reads")
     return parser.parse_args()
 
 

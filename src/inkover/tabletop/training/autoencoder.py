@@ -40,7 +40,7 @@ def distance(made: Tensor, photo: Tensor) -> Tensor:
 
 def train(photos: data.Photos, run: Run, batch: int = 16, crop: int = 64, kl: float = 2e-4) -> AutoencoderKL:
     """Train on random crops; the noise of the posterior keeps the latent space smooth."""
-    net = network().to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = network().to(run.device)
 
     def loss(step: int, rng: np.random.Generator) -> Tensor:
         rows = []
@@ -54,7 +54,8 @@ def train(photos: data.Photos, run: Run, batch: int = 16, crop: int = 64, kl: fl
             noise = torch.from_numpy(rng.standard_normal(tuple(posterior.mean.shape), np.float32)).to(run.device)
             made = net.decode(posterior.mean + posterior.std * noise).sample
         mean, logvar = posterior.mean.float(), posterior.logvar.float()
-        penalty = 0.5 * (mean.pow(2) + logvar.exp() - 1 - logvar).mean()
+        penalty: Tensor = 0.5 * (mean.pow(2) + logvar.exp() - 1 - logvar).mean()
         return distance(made.float(), pixels) + kl * penalty
 
-    return fit("autoencoder", net, loss, run)  # type: ignore[return-value]
+    trained: AutoencoderKL = fit("autoencoder", net, loss, run)
+    return trained

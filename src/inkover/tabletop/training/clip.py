@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
 
 from inkover.tabletop.captions import vary
@@ -98,7 +98,7 @@ def pair(scene: Scene, rng: np.random.Generator) -> tuple[str, str]:
     return said[0], ""
 
 
-def train(name: str, net: nn.Module, words: CLIPTokenizer, photos: data.Photos, run: Run, batch: int) -> nn.Module:
+def train(name: str, net: CLIPModel, words: CLIPTokenizer, photos: data.Photos, run: Run, batch: int) -> CLIPModel:
     """Train so that each photo finds its caption among all the batch's captions and their near misses."""
 
     def loss(step: int, rng: np.random.Generator) -> Tensor:
@@ -114,7 +114,8 @@ def train(name: str, net: nn.Module, words: CLIPTokenizer, photos: data.Photos, 
         right = torch.arange(batch, device=scores.device)
         return (F.cross_entropy(scores, right) + F.cross_entropy(scores[:, :batch].T, right)) / 2
 
-    return fit(name, net, loss, run)
+    trained: CLIPModel = fit(name, net, loss, run)
+    return trained
 
 
 def _features(answer: object) -> Tensor:

@@ -25,9 +25,9 @@ def example(seed: int) -> tuple[View, NDArray[np.bool_]]:
     rng = np.random.default_rng([77, seed])
     scene, chance = stage(seed), rng.random()
     if chance < 0.2 and scene.things:
-        view = _close_up(scene, rng)
-        if view is not None:
-            return view
+        close = _close_up(scene, rng)
+        if close is not None:
+            return close
     view = render(scene, SIDE)
     return view, np.ones(len(scene.things), bool)
 
@@ -72,7 +72,7 @@ class Photos:
 
     def photo(self, number: int) -> NDArray[np.uint8]:
         """Return a photo's pixels, (SIDE, SIDE, 3)."""
-        return self.pixels[number // SHARD][number % SHARD]
+        return np.asarray(self.pixels[number // SHARD][number % SHARD])
 
     def seed(self, number: int) -> int:
         """Return the seed that a photo was drawn by."""

@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+Net = TypeVar("Net", bound=nn.Module)
 Loss = Callable[[int, np.random.Generator], Tensor]
 
 
@@ -39,7 +41,7 @@ class Run:
         return self.rate * rise * max(fall, self.floor)
 
 
-def fit(name: str, net: nn.Module, loss: Loss, run: Run, rates: dict[str, float] | None = None) -> nn.Module:
+def fit(name: str, net: Net, loss: Loss, run: Run, rates: dict[str, float] | None = None) -> Net:
     """Train ``net`` (already on its device) to the end of the run and return its running average.
 
     ``loss(step, rng)`` gets a generator that belongs to the step, so that a resumed run draws what an unbroken one
@@ -100,8 +102,13 @@ def _groups(parameters: dict[str, nn.Parameter], run: Run, rates: dict[str, floa
     return [{"params": ps, "scale": scale, "weight_decay": decay} for (scale, decay), ps in groups.items()]
 
 
-def _save(path: Path, parameters: dict[str, nn.Parameter], average: dict[str, Tensor],
-          optimiser: torch.optim.Optimizer, step: int) -> None:
+def _save(
+    path: Path,
+    parameters: dict[str, nn.Parameter],
+    average: dict[str, Tensor],
+    optimiser: torch.optim.Optimizer,
+    step: int,
+) -> None:
     """Write everything that the next step depends on, then rename: a killed run leaves the last whole file."""
     state = {"step": torch.tensor(step)}
     for k, p in parameters.items():
@@ -115,8 +122,9 @@ def _save(path: Path, parameters: dict[str, nn.Parameter], average: dict[str, Te
     part.rename(path)
 
 
-def _resume(path: Path, parameters: dict[str, nn.Parameter], average: dict[str, Tensor],
-            optimiser: torch.optim.Optimizer) -> int:
+def _resume(
+    path: Path, parameters: dict[str, nn.Parameter], average: dict[str, Tensor], optimiser: torch.optim.Optimizer
+) -> int:
     if not path.exists():
         return 0
     state = load_file(path)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from inkover.tabletop.probe import ATTRIBUTES, Box, Probe, cut
+from inkover.tabletop.probe import ATTRIBUTES, Box, Probe, cut, whole
 from inkover.tabletop.scene import Scene, Thing
 from inkover.tabletop.training import data
 from inkover.tabletop.training.loop import Run, fit
@@ -38,9 +38,9 @@ def _rough(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
     """Spoil a photo as decoders do: a little blur, noise and light."""
     import cv2
 
-    x = pixels.astype(np.float32)
+    x = pixels.astype(np.float64)
     if rng.random() < 0.5:
-        x = cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.3, 1.1)))
+        x = np.asarray(cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.3, 1.1))), np.float64)
     x = x * float(rng.normal(1, 0.05)) + rng.normal(0, float(rng.uniform(0, 5)), x.shape)
     return np.asarray(np.clip(x, 0, 255), np.uint8)
 
@@ -87,7 +87,7 @@ def train(net: Probe, photos: data.Photos, run: Run, batch: int) -> nn.Module:
 
 
 def _views(pixels: NDArray[np.uint8], box: Box) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    return cut(pixels, box), cut(pixels, (0, 0, *map(float, pixels.shape[:2])), margin=0.0)
+    return cut(pixels, box), whole(pixels)
 
 
 def _sure(box: Box | None) -> Box:

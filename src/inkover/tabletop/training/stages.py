@@ -101,6 +101,13 @@ def probe(asked: Namespace) -> None:
     stage.train(Probe().to(asked.device), _photos(asked), _run(asked, 4000, 2e-3), asked.batch or 64)
 
 
+def take(asked: Namespace) -> None:
+    """Make checkpoints of a model folder: the U-Net as if it had learnt windows, so that whole photos come next."""
+    from inkover.tabletop.training import export as stage
+
+    stage.take(asked.to, asked.folder)
+
+
 def export(asked: Namespace) -> None:
     """Write the model folder, in the layout of diffusers."""
     from inkover.tabletop.training import export as stage

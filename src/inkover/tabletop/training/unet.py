@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +38,9 @@ def network() -> UNet2DConditionModel:
 
 class Pair(nn.Module):
     """The U-Net and the text encoder that is tuned along with it."""
+
+    unet: Any  # diffusers and transformers publish no types
+    text: Any
 
     def __init__(self, unet: nn.Module, text: nn.Module) -> None:
         super().__init__()
@@ -98,7 +102,7 @@ class Latents:
         return share > 0.7 if self.window == LATENT or clear.all() else None
 
 
-def train(name: str, net: Pair, words: CLIPTokenizer, latents: Latents, run: Run, batch: int) -> nn.Module:
+def train(name: str, net: Pair, words: CLIPTokenizer, latents: Latents, run: Run, batch: int) -> Pair:
     """Train on eps with min-SNR weights (Hang et al. 2023)."""
     alphas = torch.from_numpy(cumulative(scaled_linear())).float().to(run.device)
     ratio = alphas / (1 - alphas)
@@ -117,6 +121,7 @@ def train(name: str, net: Pair, words: CLIPTokenizer, latents: Latents, run: Run
         with torch.autocast(run.device.split(":")[0], torch.bfloat16):
             hidden = net.text(input_ids=ids).last_hidden_state
             said = net.unet(x, t, encoder_hidden_states=hidden).sample
-        return (weight[t] * (said.float() - noise).pow(2).mean((1, 2, 3))).mean()
+        apart: Tensor = (said.float() - noise).pow(2).mean((1, 2, 3))
+        return (weight[t] * apart).mean()
 
     return fit(name, net, loss, run)

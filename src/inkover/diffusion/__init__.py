@@ -1,0 +1,1 @@
+"""The mathematics of diffusion, with no network in it: levels, schedules, steps, guidance, trajectories, noise."""

@@ -1,0 +1,1 @@
+"""Where to edit: masks from the disagreement of two texts, from files, and their shapes."""

@@ -1,0 +1,47 @@
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from inkover.app.cli import run
+
+KEYS = {"method", "edit", "cases", "success", "psnr_changed", "ssim_changed", "psnr_outside", "mask_iou", "samples",
+        "seconds"}  # fmt: skip
+
+
+def test_it_reports_each_method_beside_the_untouched_photo_and_the_truth(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "report"
+    asked = ["--methods", "diffedit", "--edits", "recolour", "--cases", "1"]
+    assert run(["bench", "tabletop", *asked, "--json", "-o", str(out)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    rows = {row["method"]: row for row in report["rows"]}
+    assert list(rows) == ["untouched photo", "true edit", "diffedit"]
+    assert all(row.keys() == KEYS and row["edit"] == "recolour" and row["cases"] == 1 for row in rows.values())
+    assert rows["untouched photo"]["success"] == 0
+    assert rows["untouched photo"]["psnr_outside"] is None
+    assert rows["true edit"]["psnr_changed"] is None
+    assert rows["diffedit"]["samples"] == 140
+    assert 0 <= rows["diffedit"]["mask_iou"] <= 1
+    assert json.loads((out / "report.json").read_text()) == report
+    with Image.open(out / "diffedit-recolour.png") as sheet:
+        assert sheet.width > 500
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["tabletopp"], "tabletop"),
+        (["tabletop", "--methods", "difedit"], "diffedit"),
+        (["tabletop", "--edits", "recolor"], "recolour"),
+        (["tabletop", "--edits", "move"], "cannot be asked for in words"),
+        (["tabletop", "--cases", "0"], "cases"),
+    ],
+)
+def test_bad_input_is_one_line(asked: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", *asked]) == 2
+    told = capsys.readouterr()
+    assert not told.out
+    assert said in told.err and len(told.err.splitlines()) == 1

@@ -11,23 +11,25 @@ from inkover.tabletop.training import clip, data, loop, words
 from inkover.tabletop.training.loop import Run, fit
 
 
-def _train(folder: Path, steps: int, stops: list[int]) -> Tensor:
-    for _ in stops:
+def _train(folder: Path, stops: list[int]) -> Tensor:
+    for stop in stops:
         torch.manual_seed(0)
         net = nn.Linear(4, 2)
 
-        def loss(step: int, rng: np.random.Generator, net: nn.Linear = net, last: int = stops[-1]) -> Tensor:
-            x = torch.from_numpy(rng.standard_normal((8, 4), np.float32))
+        def draw(rng: np.random.Generator) -> Tensor:
+            return torch.from_numpy(rng.standard_normal((8, 4), np.float32))
+
+        def loss(x: Tensor, net: nn.Linear = net) -> Tensor:
             return (net(x) - x[:, :2]).square().mean()
 
-        fit("line", net, loss, Run(folder, _, 0.05, warmup=2))
+        fit("line", net, draw, loss, Run(folder, stop, 0.05, warmup=2))
     return net.weight.detach()
 
 
 def test_a_resumed_run_goes_on_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Run, "rate_at", lambda self, step: 0.05)  # a schedule that does not know the end
-    whole = _train(tmp_path / "one", 12, [12])
-    parts = _train(tmp_path / "two", 12, [5, 12])
+    whole = _train(tmp_path / "one", [12])
+    parts = _train(tmp_path / "two", [5, 12])
     torch.testing.assert_close(parts, whole, rtol=0, atol=0)
 
 
@@ -41,7 +43,7 @@ def test_the_rate_rises_and_falls() -> None:
 
 def test_restore_reads_the_average(tmp_path: Path) -> None:
     assert loop.restore("line", nn.Linear(4, 2), tmp_path) == 0
-    weight = _train(tmp_path, 3, [3])
+    weight = _train(tmp_path, [3])
     net = nn.Linear(4, 2)
     assert loop.restore("line", net, tmp_path) == 3
     torch.testing.assert_close(net.weight.detach(), weight)
@@ -63,6 +65,7 @@ def test_photos_come_back_from_their_shards(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(data, "SHARD", 4)
     monkeypatch.setattr(data, "SIDE", 16)
     data.make(tmp_path, 4, first=8)
+    data.make(tmp_path, 4, first=8)  # what is there is not rendered again
     photos = data.load(tmp_path)
     assert len(photos) == 4 and photos.seed(1) == 9
     view, shown = data.example(9)

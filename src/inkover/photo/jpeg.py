@@ -106,7 +106,8 @@ def check(content: bytes, size: tuple[int, int], name: str) -> None:
     if marker not in _FRAMES:
         raise InkoverError(f"{name} is a lossless or arithmetic JPEG: convert it to PNG, or with jpegtran, first")
     found = frame(parts)
-    if (found.height, found.width) != size or len(found.components) not in (1, 3):
+    whole = all(component.table.all() for component in found.components)  # a step of 0 would divide by it
+    if (found.height, found.width) != size or len(found.components) not in (1, 3) or not whole:
         raise ValueError("its header contradicts its picture")
 
 

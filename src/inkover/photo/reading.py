@@ -31,6 +31,7 @@ _REFUSED = {
     "I": "32-bit integers",
     "F": "floating point values",
 }
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _KNOWN = (  # how other files begin, to say what came
     (b"GIF8", "GIF"), (b"BM", "BMP"), (b"8BPS", "Photoshop"), (b"%PDF", "PDF"), (b"%!PS", "PostScript"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"), (b"\xff\x0a", "JPEG XL"), (b"\0\0\0\x0cJXL ", "JPEG XL"), (b"<svg", "SVG"),
@@ -49,6 +50,8 @@ def read(path: str | Path, max_pixels: int = 100_000_000) -> Photo:
         with _opened(BytesIO(content), path) as image:
             if _judged(image, path, max_pixels) == "JPEG":
                 jpeg.check(content, image.size[::-1], path.name)
+            if format == "TIFF" and (found := tiff.strange(content)):
+                raise InkoverError(f"{path} holds {found}: save it as RGB or grey of 8 or 16 bits")
             metadata = _metadata(image, format, content)
             pixels, alpha, grey = _decoded(image, format, content, path.name, metadata.orientation)
     lossless = format in ("PNG", "TIFF") or (format == "WEBP" and webp.is_lossless(content))
@@ -136,7 +139,9 @@ def _is_heif(start: bytes) -> bool:
 
 def _unknown(path: Path, start: bytes) -> str:
     ours = "JPEG, PNG, WebP, TIFF, HEIC or AVIF"
-    if jpeg.SIGNATURE == start[:3] or start[:8] == b"\x89PNG\r\n\x1a\n" or start[:4] in (b"II*\0", b"MM\0*"):
+    if start[:4] in _TIFF and (found := tiff.described(path.read_bytes())):
+        return f"{path} is a TIFF of {found}, or is damaged: save it as RGB or grey of 8 or 16 bits"
+    if jpeg.SIGNATURE == start[:3] or start[:8] == b"\x89PNG\r\n\x1a\n" or start[:4] in _TIFF:
         return f"{path} is damaged or cut short (its header cannot be read): copy it again from where it came"
     for begin, name in _KNOWN:
         if start.startswith(begin):
@@ -199,7 +204,9 @@ def _decoded(
         raise InkoverError(f"{name} holds {depth} bits a channel: convert it to 8 or 16 bits first")
     image.load()  # also finds truncated files, which OpenCV reads without a word
     if depth == 16:
-        return _split(upright(_deep(content, name, image.mode in _GREY), orientation))
+        stored = _deep(content, name) if format == "PNG" else tiff.straight(_deep(tiff.as_stored(content), name), content)
+        grey = image.mode in _GREY or (format == "PNG" and content[25] in (0, 4))  # PNG's kinds without colour
+        return _split(upright(_keyed(_as_grey(stored) if grey else stored, image), orientation))
     stored = _channels(image, name)
     turned = format == "TIFF"  # Pillow turns TIFF upright while loading, and nothing else
     return _split(stored if turned else upright(stored, orientation))
@@ -224,8 +231,8 @@ def _channels(image: Image.Image, name: str) -> Array:
     return np.asarray(image.convert("RGBA" if transparent else "RGB"))
 
 
-def _deep(content: bytes, name: str, grey: bool) -> Array:
-    """Decode 16 bits a channel as (H, W, 1 to 4) in the stored frame: Pillow would keep only 8 of them."""
+def _deep(content: bytes, name: str) -> Array:
+    """Decode 16 bits a channel as (H, W, 1, 3 or 4) in the stored frame: Pillow would keep only 8 of them."""
     import cv2
 
     array = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -235,10 +242,20 @@ def _deep(content: bytes, name: str, grey: bool) -> Array:
         return array[..., None]
     if array.shape[2] not in (3, 4):
         raise InkoverError(f"{name} has {array.shape[2]} channels of 16 bits: save it as RGB, RGBA or grey")
-    array = np.concatenate([array[..., 2::-1], array[..., 3:]], axis=2)
-    if grey:
-        return np.concatenate([array[..., :1], array[..., 3:]], axis=2)
-    return array
+    return np.concatenate([array[..., 2::-1], array[..., 3:]], axis=2)
+
+
+def _as_grey(stored: Array) -> Array:
+    """Return the first of three equal channels, and the transparency where there is one."""
+    return np.concatenate([stored[..., :1], stored[..., 3:]], axis=2)
+
+
+def _keyed(stored: Array, image: Image.Image) -> Array:
+    """Turn a PNG's one grey that means transparent, which OpenCV leaves as it is, into a channel."""
+    key = image.info.get("transparency")
+    if stored.shape[2] != 1 or not isinstance(key, int):
+        return stored
+    return np.concatenate([stored, np.where(stored == key, 0, 65535).astype(np.uint16)], axis=2)
 
 
 def _split(values: Array) -> tuple[Array, Array | None, bool]:

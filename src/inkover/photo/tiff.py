@@ -27,6 +27,56 @@ def depth(content: bytes) -> int:
     return max(directory.numbers(258), default=1)
 
 
+def strange(content: bytes) -> str | None:
+    """Say what a TIFF holds that could not come back as it was; None for plain colours, grey, and transparency."""
+    directory = parsed(content)
+    kinds = {1: "whole numbers", 2: "signed numbers", 3: "floating point values", 4: "whole numbers"}
+    kind = next((kinds.get(number, "complex numbers") for number in directory.numbers(339) if number not in (1, 4)), "")
+    channels = directory.number(277, 1)
+    further = channels - (3 if directory.number(262, 1) in (2, 6, 8) else 1)
+    if kind:
+        return kind
+    if directory.number(262, 1) != 5 and (further > 1 or (further == 1 and directory.number(338, 2) not in (1, 2))):
+        return f"{channels} channels, of which {further} are neither colour nor transparency"
+    if depth(content) > 16 or (depth(content) == 16 and directory.number(284, 1) == 2 and channels > 1):
+        planes = " in separate planes" if directory.number(284, 1) == 2 else ""
+        return f"{depth(content)} bits a channel{planes}"
+    return None
+
+
+def described(content: bytes) -> str:
+    """Say in a few words what the pixels of a TIFF are, for one that nobody can open."""
+    directory = parsed(content)
+    if not directory.numbers(256) or not directory.numbers(257):
+        return ""
+    return strange(content) or f"{directory.number(277, 1)} channels of {depth(content)} bits"
+
+
+def as_stored(content: bytes) -> bytes:
+    """Return the file with its orientation stated as 1, for decoders that would turn the picture."""
+    order, big = ("<" if content[:2] == b"II" else ">"), content[2:4] in (b"+\0", b"\0+")
+    head, width = ("Q", 20) if big else ("H", 12)
+    start = struct.unpack_from(f"{order}{'Q' if big else 'I'}", content, 8 if big else 4)[0]
+    count = struct.unpack_from(f"{order}{head}", content, start)[0]
+    changed = bytearray(content)
+    for at in range(start + struct.calcsize(f"{order}{head}"), len(content) - width + 1, width)[:count]:
+        if struct.unpack_from(f"{order}H", content, at)[0] == _ORIENTATION:
+            struct.pack_into(f"{order}H", changed, at + width - (8 if big else 4), 1)
+    return bytes(changed)
+
+
+def straight(stored: Array, content: bytes) -> Array:  # (H, W, 1 to 4) uint16 as the file holds them
+    """Return 16-bit channels in which white is the largest value and colours are not multiplied with transparency."""
+    directory = parsed(content)
+    if directory.number(262, 1) == 0:
+        stored = np.concatenate([np.uint16(65535) - stored[..., :1], stored[..., 1:]], axis=2)
+    if stored.shape[2] in (2, 4) and directory.number(338, 2) == 1:
+        alpha = stored[..., -1:]
+        colours = np.minimum(np.rint(stored[..., :-1] * (65535.0 / np.maximum(alpha, 1))), 65535).astype(np.uint16)
+        stored = np.concatenate([colours, alpha], axis=2)
+    return stored
+
+
 def orientation(content: bytes) -> int:
     """Return the EXIF orientation of the stored pixels."""
     return parsed(content).number(_ORIENTATION, 1)

@@ -25,7 +25,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, help="highest learning rate")
     parser.add_argument("--window", type=int, default=32, help="latent cells a side that the unet sees (16: quarters)")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="cores to use")
     parser.add_argument("--to", type=Path, help="the model folder that export writes and take reads")
     return parser.parse_args()
 

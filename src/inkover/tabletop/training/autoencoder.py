@@ -6,6 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inkover.tabletop.training import data
@@ -42,20 +43,24 @@ def train(photos: data.Photos, run: Run, batch: int = 16, crop: int = 64, kl: fl
     """Train on random crops; the noise of the posterior keeps the latent space smooth."""
     net = network().to(run.device)
 
-    def loss(step: int, rng: np.random.Generator) -> Tensor:
+    def draw(rng: np.random.Generator) -> tuple[Tensor, NDArray[np.float32]]:
         rows = []
         for number in rng.integers(len(photos), size=batch):
             y, x = 4 * rng.integers((data.SIDE - crop) // 4 + 1, size=2)
             patch = photos.photo(int(number))[y : y + crop, x : x + crop]
             rows.append(patch[:, ::-1] if rng.random() < 0.5 else patch)
-        pixels = torch.from_numpy(np.stack(rows)).to(run.device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        noise = rng.standard_normal((batch, 4, crop // data.CELL, crop // data.CELL), np.float32)
+        return torch.from_numpy(np.stack(rows)), noise
+
+    def loss(drawn: tuple[Tensor, NDArray[np.float32]]) -> Tensor:
+        pixels = drawn[0].to(run.device).permute(0, 3, 1, 2).float() / 127.5 - 1
         with torch.autocast(run.device.split(":")[0], torch.bfloat16):
             posterior = net.encode(pixels).latent_dist
-            noise = torch.from_numpy(rng.standard_normal(tuple(posterior.mean.shape), np.float32)).to(run.device)
+            noise = torch.from_numpy(drawn[1]).to(run.device)
             made = net.decode(posterior.mean + posterior.std * noise).sample
         mean, logvar = posterior.mean.float(), posterior.logvar.float()
         penalty: Tensor = 0.5 * (mean.pow(2) + logvar.exp() - 1 - logvar).mean()
         return distance(made.float(), pixels) + kl * penalty
 
-    trained: AutoencoderKL = fit("autoencoder", net, loss, run)
+    trained: AutoencoderKL = fit("autoencoder", net, draw, loss, run)
     return trained

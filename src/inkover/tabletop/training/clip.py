@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
 
@@ -55,7 +56,7 @@ def tokens(words: CLIPTokenizer, texts: list[str], device: str, pad: str = "max_
     return torch.as_tensor(ids, device=device)
 
 
-def pixels(rows: np.ndarray, device: str) -> Tensor:
+def pixels(rows: NDArray[np.uint8], device: str) -> Tensor:
     """Return photos (n, side, side, 3) as the image encoder takes them, (n, 3, side, side)."""
     x = torch.from_numpy(rows).to(device).permute(0, 3, 1, 2).float() / 255
     mean, spread = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (MEAN, SPREAD))
@@ -101,20 +102,23 @@ def pair(scene: Scene, rng: np.random.Generator) -> tuple[str, str]:
 def train(name: str, net: CLIPModel, words: CLIPTokenizer, photos: data.Photos, run: Run, batch: int) -> CLIPModel:
     """Train so that each photo finds its caption among all the batch's captions and their near misses."""
 
-    def loss(step: int, rng: np.random.Generator) -> Tensor:
+    def draw(rng: np.random.Generator) -> tuple[NDArray[np.uint8], Tensor]:
         numbers = rng.choice(len(photos), batch, replace=False)
         told = [pair(photos.scene(int(n)), rng) for n in numbers]
-        ids = tokens(words, [right for right, _ in told] + [wrong for _, wrong in told], run.device, "longest")
-        rows = np.stack([photos.photo(int(n)) for n in numbers])
+        ids = tokens(words, [right for right, _ in told] + [wrong for _, wrong in told], "cpu", "longest")
+        return np.stack([photos.photo(int(n)) for n in numbers]), ids
+
+    def loss(drawn: tuple[NDArray[np.uint8], Tensor]) -> Tensor:
+        rows, ids = drawn
         with torch.autocast(run.device.split(":")[0], torch.bfloat16):
             seen = net.get_image_features(pixel_values=pixels(rows, run.device))
-            read = net.get_text_features(input_ids=ids)
+            read = net.get_text_features(input_ids=ids.to(run.device))
         seen, read = (F.normalize(_features(f).float(), dim=-1) for f in (seen, read))
         scores = net.logit_scale.exp().clamp(max=100) * seen @ read.T
         right = torch.arange(batch, device=scores.device)
         return (F.cross_entropy(scores, right) + F.cross_entropy(scores[:, :batch].T, right)) / 2
 
-    trained: CLIPModel = fit(name, net, loss, run)
+    trained: CLIPModel = fit(name, net, draw, loss, run)
     return trained
 
 

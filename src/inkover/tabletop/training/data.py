@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,7 @@ def example(seed: int) -> tuple[View, NDArray[np.bool_]]:
     return view, np.ones(len(scene.things), bool)
 
 
+@lru_cache(maxsize=1 << 17)
 def stage(seed: int) -> Scene:
     """Return the scene of training photo ``seed``; one in twenty-five is an empty table."""
     scene = draw(seed)
@@ -90,24 +93,32 @@ class Photos:
         return vary(self.scene(number), rng)
 
 
-def make(folder: Path, count: int, first: int = 0) -> None:
+def make(folder: Path, count: int, first: int = 0, workers: int = 1) -> None:
     """Render photos ``first`` to ``first + count`` into shards below a folder, skipping those already there."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(first // SHARD, (first + count) // SHARD):
-        done = folder / f"{number:04d}.npz"
-        if done.exists():
-            continue
-        pixels = np.zeros((SHARD, SIDE, SIDE, 3), np.uint8)
-        index = np.zeros((SHARD, SIDE // CELL, SIDE // CELL), np.int8)
-        shown = np.zeros((SHARD, 3), bool)
-        for k in range(SHARD):
-            view, seen = example(number * SHARD + k)
-            pixels[k] = view.pixels
-            index[k] = view.index[CELL // 2 :: CELL, CELL // 2 :: CELL]
-            shown[k, : len(seen)] = seen
-        np.save(folder / f"{number:04d}.pixels.npy", pixels)
-        np.savez(done.with_suffix(".part.npz"), index=index, shown=shown)
-        done.with_suffix(".part.npz").rename(done)
+    numbers = range(first // SHARD, (first + count) // SHARD)
+    missing = [number for number in numbers if not (folder / f"{number:04d}.npz").exists()]
+    if workers == 1:
+        for number in missing:
+            _shard(folder, number)
+        return
+    with get_context("spawn").Pool(workers) as pool:  # a fork would copy the locks of numba's threads
+        pool.starmap(_shard, [(folder, number) for number in missing], chunksize=1)
+
+
+def _shard(folder: Path, number: int) -> None:
+    pixels = np.zeros((SHARD, SIDE, SIDE, 3), np.uint8)
+    index = np.zeros((SHARD, SIDE // CELL, SIDE // CELL), np.int8)
+    shown = np.zeros((SHARD, 3), bool)
+    for k in range(SHARD):
+        view, seen = example(number * SHARD + k)
+        pixels[k] = view.pixels
+        index[k] = view.index[CELL // 2 :: CELL, CELL // 2 :: CELL]
+        shown[k, : len(seen)] = seen
+    np.save(folder / f"{number:04d}.pixels.npy", pixels)
+    part = folder / f"{number:04d}.part.npz"
+    np.savez(part, index=index, shown=shown)
+    part.rename(folder / f"{number:04d}.npz")
 
 
 def load(folder: Path, limit: int | None = None) -> Photos:

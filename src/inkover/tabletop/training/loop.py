@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 Net = TypeVar("Net", bound=nn.Module)
-Loss = Callable[[int, np.random.Generator], Tensor]
+Batch = TypeVar("Batch")
 
 
 @dataclass(frozen=True)
@@ -41,44 +42,103 @@ class Run:
         return self.rate * rise * max(fall, self.floor)
 
 
-def fit(name: str, net: Net, loss: Loss, run: Run, rates: dict[str, float] | None = None) -> Net:
+@dataclass(frozen=True)
+class State:
+    """All that a step changes: weights, their running average, and the optimiser's memory."""
+
+    parameters: dict[str, nn.Parameter]
+    average: dict[str, Tensor]
+    optimiser: torch.optim.Optimizer
+
+    @staticmethod
+    def of(net: nn.Module, run: Run) -> State:
+        """Return the state at the beginning; biases and gains do not decay."""
+        parameters = {k: p for k, p in net.named_parameters() if p.requires_grad}
+        groups = [
+            {"params": [p for p in parameters.values() if p.ndim > 1], "weight_decay": run.decay},
+            {"params": [p for p in parameters.values() if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        average = {k: p.detach().float().clone() for k, p in parameters.items()}
+        return State(parameters, average, torch.optim.AdamW(groups, lr=run.rate, betas=(0.9, 0.99)))
+
+    def step(self, value: Tensor, number: int, run: Run) -> None:
+        """Take one step down the loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = run.rate_at(number)
+        self.optimiser.zero_grad(set_to_none=True)
+        value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        nn.utils.clip_grad_norm_(list(self.parameters.values()), 1.0)
+        self.optimiser.step()
+        keep = min(run.average, (number + 1) / (number + 10))
+        with torch.no_grad():
+            for k, p in self.parameters.items():
+                self.average[k].lerp_(p.float(), 1 - keep)
+
+    def save(self, path: Path, step: int) -> None:
+        """Write everything that the next step depends on, then rename: a killed run leaves the last whole file."""
+        state = {"step": torch.tensor(step)}
+        for k, p in self.parameters.items():
+            state[f"weight.{k}"] = p.detach()
+            state[f"average.{k}"] = self.average[k]
+            for field, value in self.optimiser.state.get(p, {}).items():
+                state[f"adam.{field}.{k}"] = torch.as_tensor(value)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        save_file({k: v.contiguous().clone() for k, v in state.items()}, part)
+        part.rename(path)
+
+    def resume(self, path: Path) -> int:
+        """Load what was saved and return the number of the next step; 0 where nothing was."""
+        if not path.exists():
+            return 0
+        state = load_file(path)
+        with torch.no_grad():
+            for k, p in self.parameters.items():
+                p.copy_(state[f"weight.{k}"])
+                self.average[k].copy_(state[f"average.{k}"])
+                fields = ("step", "exp_avg", "exp_avg_sq")
+                known = {f: state[f"adam.{f}.{k}"] for f in fields}
+                self.optimiser.state[p] = {f: v if f == "step" else v.to(p.device) for f, v in known.items()}
+        return int(state["step"])
+
+
+def fit(
+    name: str, net: Net, draw: Callable[[np.random.Generator], Batch], loss: Callable[[Batch], Tensor], run: Run
+) -> Net:
     """Train ``net`` (already on its device) to the end of the run and return its running average.
 
-    ``loss(step, rng)`` gets a generator that belongs to the step, so that a resumed run draws what an unbroken one
-    would have drawn. ``rates`` scales the rate of the parameters whose name starts with a key.
+    ``draw`` gets a generator that belongs to the step, so that a resumed run draws what an unbroken one would have
+    drawn; it works one step ahead of the network, in a thread.
     """
-    parameters = {k: p for k, p in net.named_parameters() if p.requires_grad}
-    optimiser = torch.optim.AdamW(_groups(parameters, run, rates or {}), lr=run.rate, betas=(0.9, 0.99))
-    average = {k: p.detach().float().clone() for k, p in parameters.items()}
-    step = _resume(run.folder / f"{name}.safetensors", parameters, average, optimiser)
-    began, seen, said = time.monotonic(), [], step
-    saved = began
-    while step < run.steps and time.monotonic() - began < 60 * run.minutes:
-        for group in optimiser.param_groups:
-            group["lr"] = run.rate_at(step) * group["scale"]
-        value = loss(step, np.random.default_rng([step, 4711]))
-        optimiser.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        nn.utils.clip_grad_norm_(list(parameters.values()), 1.0)
-        optimiser.step()
-        keep = min(run.average, (step + 1) / (step + 10))
-        for k, p in parameters.items():
-            average[k].lerp_(p.detach().float(), 1 - keep)
-        seen.append(value.detach())
-        step += 1
-        if step - said >= run.every:
-            mean, minutes = float(torch.stack(seen).mean()), (time.monotonic() - began) / 60
-            line = {"stage": name, "step": step, "loss": round(mean, 5), "minutes": round(minutes, 1)}
-            print(json.dumps(line), flush=True)
-            seen, said = [], step
-        if time.monotonic() - saved > 240:
-            _save(run.folder / f"{name}.safetensors", parameters, average, optimiser, step)
-            saved = time.monotonic()
-    _save(run.folder / f"{name}.safetensors", parameters, average, optimiser, step)
+    state, path, began = State.of(net, run), run.folder / f"{name}.safetensors", time.monotonic()
+    step, seen, saved = state.resume(path), list[Tensor](), began
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(draw, _chance(step))
+        while step < run.steps and time.monotonic() - began < 60 * run.minutes:
+            batch, coming = coming.result(), ahead.submit(draw, _chance(step + 1))
+            value = loss(batch)
+            state.step(value, step, run)
+            step, seen = step + 1, [*seen, value.detach()]
+            if len(seen) == run.every:
+                _say(name, step, seen, began)
+                seen = []
+            if time.monotonic() - saved > 240:
+                state.save(path, step)
+                saved = time.monotonic()
+    state.save(path, step)
     with torch.no_grad():
-        for k, p in parameters.items():
-            p.copy_(average[k])
+        for k, p in state.parameters.items():
+            p.copy_(state.average[k])
     return net.eval()
+
+
+def _chance(step: int) -> np.random.Generator:
+    return np.random.default_rng([step, 4711])
+
+
+def _say(name: str, step: int, seen: list[Tensor], began: float) -> None:
+    mean, minutes = float(torch.stack(seen).mean()), (time.monotonic() - began) / 60
+    print(json.dumps({"stage": name, "step": step, "loss": round(mean, 5), "minutes": round(minutes, 1)}), flush=True)
 
 
 def restore(name: str, net: nn.Module, folder: Path) -> int:
@@ -91,47 +151,4 @@ def restore(name: str, net: nn.Module, folder: Path) -> int:
         for k, p in net.named_parameters():
             if f"average.{k}" in state:
                 p.copy_(state[f"average.{k}"])
-    return int(state["step"])
-
-
-def _groups(parameters: dict[str, nn.Parameter], run: Run, rates: dict[str, float]) -> list[dict[str, object]]:
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, p in parameters.items():
-        scale = next((r for prefix, r in rates.items() if name.startswith(prefix)), 1.0)
-        groups.setdefault((scale, run.decay if p.ndim > 1 else 0.0), []).append(p)
-    return [{"params": ps, "scale": scale, "weight_decay": decay} for (scale, decay), ps in groups.items()]
-
-
-def _save(
-    path: Path,
-    parameters: dict[str, nn.Parameter],
-    average: dict[str, Tensor],
-    optimiser: torch.optim.Optimizer,
-    step: int,
-) -> None:
-    """Write everything that the next step depends on, then rename: a killed run leaves the last whole file."""
-    state = {"step": torch.tensor(step)}
-    for k, p in parameters.items():
-        state[f"weight.{k}"] = p.detach().contiguous()
-        state[f"average.{k}"] = average[k].contiguous()
-        for field, value in optimiser.state.get(p, {}).items():
-            state[f"adam.{field}.{k}"] = torch.as_tensor(value).contiguous()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    save_file({k: v.clone() for k, v in state.items()}, part)
-    part.rename(path)
-
-
-def _resume(
-    path: Path, parameters: dict[str, nn.Parameter], average: dict[str, Tensor], optimiser: torch.optim.Optimizer
-) -> int:
-    if not path.exists():
-        return 0
-    state = load_file(path)
-    with torch.no_grad():
-        for k, p in parameters.items():
-            p.copy_(state[f"weight.{k}"])
-            average[k].copy_(state[f"average.{k}"])
-            fields = ("step", "exp_avg", "exp_avg_sq")
-            optimiser.state[p] = {f: state[f"adam.{f}.{k}"].to(p.device if f != "step" else "cpu") for f in fields}
     return int(state["step"])

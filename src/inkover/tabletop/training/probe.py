@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from inkover.tabletop.probe import ATTRIBUTES, Box, Probe, cut, whole
 from inkover.tabletop.scene import Scene, Thing
@@ -52,7 +52,7 @@ def _target(scene: Scene, thing: Thing | None) -> list[int]:
     return [words.index(said[name]) if name in said else -100 for name, words in ATTRIBUTES.items()]
 
 
-def train(net: Probe, photos: data.Photos, run: Run, batch: int) -> nn.Module:
+def train(net: Probe, photos: data.Photos, run: Run, batch: int) -> Probe:
     """Train on one box a photo: an object, or a place where there is none."""
 
     def example(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8], list[int]]:
@@ -75,15 +75,18 @@ def train(net: Probe, photos: data.Photos, run: Run, batch: int) -> nn.Module:
                 return *_views(pixels, box), _target(scene, None)
         return example(rng)
 
-    def loss(step: int, rng: np.random.Generator) -> Tensor:
+    def draw(rng: np.random.Generator) -> tuple[Tensor, ...]:
         rows = [example(rng) for _ in range(batch)]
-        near, far = (torch.from_numpy(np.stack([row[i] for row in rows])).to(run.device) for i in (0, 1))
-        wanted = torch.tensor([row[2] for row in rows], device=run.device)
+        near, far = (torch.from_numpy(np.stack([row[i] for row in rows])) for i in (0, 1))
+        return near, far, torch.tensor([row[2] for row in rows])
+
+    def loss(drawn: tuple[Tensor, ...]) -> Tensor:
+        near, far, wanted = (part.to(run.device) for part in drawn)
         answers = net(near, far)
         losses = [F.cross_entropy(answers[name], wanted[:, i], ignore_index=-100) for i, name in enumerate(ATTRIBUTES)]
         return torch.stack(losses).mean()
 
-    return fit("probe", net, loss, run)
+    return fit("probe", net, draw, loss, run)
 
 
 def _views(pixels: NDArray[np.uint8], box: Box) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -22,7 +22,7 @@ def _run(asked: Namespace, steps: int, rate: float) -> Run:
 
 def render(asked: Namespace) -> None:
     """Render the training photos."""
-    data.make(asked.folder / "photos", asked.count, asked.first)
+    data.make(asked.folder / "photos", asked.count, asked.first, asked.threads)
 
 
 def autoencoder(asked: Namespace) -> None:

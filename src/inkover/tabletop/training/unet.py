@@ -108,14 +108,17 @@ def train(name: str, net: Pair, words: CLIPTokenizer, latents: Latents, run: Run
     ratio = alphas / (1 - alphas)
     weight = ratio.clamp(max=5.0) / ratio
 
-    def loss(step: int, rng: np.random.Generator) -> Tensor:
+    def draw(rng: np.random.Generator) -> tuple[Tensor, ...]:
         drawn = [latents.draw(rng) for _ in range(batch)]
-        clean = torch.from_numpy(np.stack([latent for latent, _ in drawn])).to(run.device)
-        ids = clip.tokens(words, [text for _, text in drawn], run.device)
-        noise = torch.from_numpy(rng.standard_normal(tuple(clean.shape), np.float32)).to(run.device)
+        clean = np.stack([latent for latent, _ in drawn])
+        noise = rng.standard_normal(clean.shape, np.float32)
         # one time in each equal part of the schedule: less noise in the loss
-        times = (np.arange(batch) + rng.random(batch)) / batch * len(alphas)
-        t = torch.from_numpy(times.astype(np.int64)).to(run.device)
+        times = ((np.arange(batch) + rng.random(batch)) / batch * len(alphas)).astype(np.int64)
+        ids = clip.tokens(words, [text for _, text in drawn], "cpu")
+        return torch.from_numpy(clean), torch.from_numpy(noise), torch.from_numpy(times), ids
+
+    def loss(drawn: tuple[Tensor, ...]) -> Tensor:
+        clean, noise, t, ids = (part.to(run.device) for part in drawn)
         a = alphas[t].view(-1, 1, 1, 1)
         x = (a.sqrt() * clean + (1 - a).sqrt() * noise).contiguous(memory_format=torch.channels_last)
         with torch.autocast(run.device.split(":")[0], torch.bfloat16):
@@ -124,4 +127,4 @@ def train(name: str, net: Pair, words: CLIPTokenizer, latents: Latents, run: Run
         apart: Tensor = (said.float() - noise).pow(2).mean((1, 2, 3))
         return (weight[t] * apart).mean()
 
-    return fit(name, net, loss, run)
+    return fit(name, net, draw, loss, run)

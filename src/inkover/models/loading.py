@@ -85,7 +85,7 @@ def load_folder(name: str, folder: Path, device: torch.device, dtype: torch.dtyp
     with quiet():
         parts = placed(read_parts(layout), device, dtype)
     fingerprint = hash_of_hashes(hashes)
-    return stable_diffusion(name, parts, schedule, lambda: fingerprint)
+    return stable_diffusion(name, parts, schedule, fingerprint)
 
 
 def _check_lock(layout: Layout, hashes: Mapping[str, str]) -> None:

@@ -32,7 +32,7 @@ def load_file(name: str, path: Path, config: Path | None, device: torch.device, 
     fingerprint = hash_of_hashes({**file_hashes(layout), "weights": file_hash(path)})
     with quiet():
         parts = placed(_read(layout, path), device, dtype)
-    return stable_diffusion(name, parts, schedule, lambda: fingerprint)
+    return stable_diffusion(name, parts, schedule, fingerprint)
 
 
 def _family(name: str, path: Path) -> str:

@@ -63,19 +63,10 @@ class StableDiffusion:
     resolution: int
     stride: int
     batch: int
+    fingerprint: str  # SHA-256 of the weights, hex
+    device: torch.device  # where the networks are, and the latents with them
+    dtype: torch.dtype  # of the U-Net; asking the network itself costs a walk over its modules
     read: Callable[[str], Text]
-    hashed: Callable[[], str]
-
-    @property
-    def fingerprint(self) -> str:
-        """The SHA-256 of the weights, hex; live networks are hashed when it is first asked for."""
-        return self.hashed()
-
-    @property
-    def device(self) -> torch.device:
-        """Where the networks are, and the latents with them."""
-        device: torch.device = self.parts.unet.device
-        return device
 
     def text(self, prompt: str) -> Text:
         """Read a prompt, once for each wording; InkoverError when it has more tokens than the model reads."""
@@ -108,7 +99,7 @@ class StableDiffusion:
             raise ValueError(f"{len(x)} latents cannot be cut into {len(rows)} equal rows")
         unet = self.parts.unet
         words = torch.cat([text.hidden.expand(len(x) // len(rows), -1, -1) for text in rows.values()])
-        raw = unet(x.to(unet.dtype), level.time, encoder_hidden_states=words.to(unet.dtype), return_dict=False)[0]
+        raw = unet(x.to(self.dtype), level.time, encoder_hidden_states=words.to(self.dtype), return_dict=False)[0]
         return self.scheduler.read(level, x, raw.to(x.dtype))
 
 
@@ -116,7 +107,7 @@ def stable_diffusion(
     name: str,
     parts: Parts,
     scheduler: Scheduler,
-    fingerprint: Callable[[], str],
+    fingerprint: str,
 ) -> StableDiffusion:
     """Put a model together from its parts; what the parts do not say about themselves is worked out here."""
     factor = 2 ** (len(parts.vae.config.block_out_channels) - 1)
@@ -128,8 +119,10 @@ def stable_diffusion(
         resolution=side * factor,
         stride=factor * 2 ** (len(parts.unet.config.block_out_channels) - 1),
         batch=max(1, LATENTS_A_FORWARD // side**2),
+        fingerprint=fingerprint,
+        device=parts.unet.device,
+        dtype=parts.unet.dtype,
         read=lru_cache(maxsize=64)(partial(read_prompt, parts)),
-        hashed=lru_cache(maxsize=1)(fingerprint),
     )
 
 

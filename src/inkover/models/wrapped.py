@@ -32,7 +32,7 @@ def wrap(pipeline: Any, *, device: str = "auto", dtype: str | None = None) -> St
     _check_state(name, components, device, dtype)
     schedule = scheduler(name, configs["scheduler"])
     parts = Parts(components["unet"], _safe(components["vae"]), components["text_encoder"], components["tokenizer"])
-    return stable_diffusion(name, parts, schedule, lambda: _fingerprint(parts, configs))
+    return stable_diffusion(name, parts, schedule, _fingerprint(parts, configs))
 
 
 def _components(pipeline: Any) -> tuple[str, Mapping[str, Any]]:

@@ -95,7 +95,16 @@ def test_print_colours(inkover: Command, tmp_path: Path) -> None:
         ((*WORDS, "--steps", 9, "--set", "steps=8"), "--steps and --set steps are both given"),
         ((*WORDS, "--method", "sdedit", "--set", "threshold=0.4"), "method 'sdedit' has no setting 'threshold'"),
         ((*WORDS, "--cleanup", "shine"), "no 'shine'"),
+        ((*WORDS, "--cleanup", ""), "--cleanup is empty"),
+        ((*WORDS, "--cleanup", "sharpen=0"), "does nothing"),
+        ((*WORDS, "--negative", " "), "no text that a model reads"),
+        ((*WORDS, "--negative", "a\nb"), "no text that a model reads"),
         ((*WORDS, "--feather", -1), "feather is -1"),
+        ((*WORDS, "--feather", 0.5), "less than a pixel"),
+        ((*WORDS, "--grow", -0.4), "less than a pixel"),
+        ((*WORDS, "--method", "ddim", "--count", 2), "would make one picture 2 times"),
+        ((*WORDS, "--mask", "{folder}/there.png", "--count", 3), "where the mask is given"),
+        ((*WORDS, "--save-mask", "{folder}/dangling.png"), "exists"),
         ((*WORDS, "--colour", "red"), "No such option: --colour"),
         ((*WORDS, "-o", "{photo}"), "is the photo itself"),
         ((*WORDS, "-o", "{photo}", "--force"), "is the photo itself"),
@@ -122,6 +131,7 @@ def test_an_option_that_makes_no_sense(inkover: Command, photo: Path, arguments:
     Image.fromarray(np.full((80, 64), 255, np.uint8)).save(folder / "small.png")
     Image.fromarray(np.zeros((96, 120), np.uint8)).save(folder / "black.png")
     (folder / "old.json").write_text("{}")
+    (folder / "dangling.png").symlink_to(folder / "nowhere.png")
     filled = [str(argument).format(photo=photo, folder=folder) for argument in arguments]
     assert said in refused(inkover, folder, "edit", photo, *filled)
 
@@ -133,6 +143,8 @@ def test_an_option_that_makes_no_sense(inkover: Command, photo: Path, arguments:
         (("mask", "{photo}", *WORDS, "-o", "{photo}", "--force"), "in use as another file"),
         (("mask", "{photo}", *WORDS, "--method", "sdedit", "-o", "{folder}/m.png"), "finds no mask"),
         (("mask", "{photo}", *WORDS), "output"),
+        (("mask", "{photo}", *WORDS, "-o", "{folder}/m.png", "--strength", "0.5"), "shapes the edit"),
+        (("mask", "{photo}", *WORDS, "-o", "{folder}/m.png", "--negative", "grass"), "shapes the edit"),
         (("methods", "difedit"), "did you mean 'diffedit'"),
         (("models", "get", "no-slash"), "is not a hub id"),
         (("edti",), "No such command 'edti'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -174,3 +175,43 @@ def test_the_default_model_comes_from_the_environment(
     monkeypatch.setenv("INKOVER_MODEL", str(tiny_folder))
     done = inkover("edit", photo, *WORDS, *QUICK, "--json", "--device", "cpu")
     assert json.loads(done.out)["model"] == str(tiny_folder)
+
+
+def test_a_seed_that_has_no_part_is_a_note(edit: Edit, photo: Path, mask: Path) -> None:
+    done = edit("--mask", mask, "--seed", 5, quick=QUICK[:2])
+    assert done.code == 0 and "draws no noise here" in done.err
+    assert "draws no noise" not in edit("--seed", 5, "--force").err
+
+
+def test_a_strength_of_no_step_is_a_warning_and_a_copy(edit: Edit, photo: Path) -> None:
+    done = edit("--strength", "0.1")
+    assert done.code == 0 and "strength 0.1 of 4 steps is no step" in done.err
+    assert np.array_equal(array(photo.with_name("photo.edited.png")), array(photo))
+
+
+def test_a_soft_edge_narrower_than_asked_is_a_note(edit: Edit, mask: Path) -> None:
+    done = edit("--mask", mask, "--feather", 40, quick=QUICK[:2])
+    assert done.code == 0 and "the soft edge is 3.75 px and not 40" in done.err
+
+
+def test_a_mask_that_shrank_to_nothing_is_not_blamed_on_the_threshold(edit: Edit, mask: Path) -> None:
+    done = edit("--mask", mask, "--grow", -500, quick=QUICK[:2])
+    assert done.code == 0 and "the mask is empty" in done.err and "threshold" not in done.err
+
+
+def test_a_recipe_s_own_mask_is_an_input_too(inkover: Edit, photo: Path, mask: Path, tiny_folder: Path) -> None:
+    record, before = photo.with_name("r.json"), mask.read_bytes()
+    assert variations(inkover, photo, tiny_folder, "--mask", mask, "--record", record).code == 0
+    for flags in (("--save-mask", mask), ("-o", mask)):
+        done = inkover("edit", photo, "--recipe", record, "--force", *flags)
+        assert done.code == 2 and mask.read_bytes() == before
+
+
+def test_a_file_name_of_any_bytes(edit: Edit, inkover: Edit, photo: Path, tiny_folder: Path) -> None:
+    strange = photo.with_name(os.fsdecode(b"n\xff.png"))
+    strange.write_bytes(photo.read_bytes())
+    record = photo.with_name("r.json")
+    done = variations(inkover, strange, tiny_folder, "--json", "--record", record)
+    assert done.code == 0 and json.loads(done.out)["output"] == str(strange.with_name(os.fsdecode(b"n\xff.edited.png")))
+    assert json.loads(record.read_text())["photo"]["file"] == strange.name
+    assert inkover("edit", strange, "--recipe", record, "-o", photo.with_name("again.png"), "--json").code == 0

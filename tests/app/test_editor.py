@@ -214,3 +214,53 @@ def test_texts_that_the_model_reads_as_one_are_refused(tiny_folder: Path) -> Non
 def test_a_method_without_a_mask_of_its_own_finds_none() -> None:
     with pytest.raises(InkoverError, match="'sdedit' finds no mask: diffedit do"):
         ANALYTIC.mask(pixels(), source=SOURCE, target=TARGET, method="sdedit")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"target": None},
+        {"source": 3},
+        {"method": None},
+        {"seed": 1.0},
+        {"grow": "3"},
+        {"grow": None},
+        {"feather": "wide"},
+        {"cleanup": {"color": True}},
+        {"mask": object()},
+        {"mask": [[1], [1, 2]]},
+    ],
+    ids=str,
+)
+def test_values_of_other_types_are_refused_in_one_line(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InkoverError) as problem:
+        edited(**wrong)
+    assert "\n" not in str(problem.value)
+
+
+def test_numpy_s_numbers_are_numbers() -> None:
+    result = edited(seed=np.int64(3), grow=np.float32(2), feather=np.int64(1))
+    assert Recipe.from_json(result.record.to_json()) == result.record
+
+
+def test_what_is_no_recipe_is_said() -> None:
+    with pytest.raises(InkoverError, match="is no recipe"):
+        ANALYTIC.replay("edit.json")  # type: ignore[arg-type]
+
+
+def test_a_mask_is_never_written_over_the_photo(photo: Path) -> None:
+    before = photo.read_bytes()
+    found = ANALYTIC.mask(photo, source=SOURCE, target=TARGET, **FEW)
+    for save in (edited(photo).save_mask, found.save):
+        with pytest.raises(InkoverError, match="in use"):
+            save(photo)
+        with pytest.raises(InkoverError, match="would be a .png file"):
+            save(photo.with_name("mask.jpg"))
+    assert photo.read_bytes() == before
+
+
+def test_devices_and_dtypes_of_torch_are_taken(tiny_folder: Path) -> None:
+    import torch
+
+    editor = Editor.load(tiny_folder, device=torch.device("cpu"), dtype=torch.bfloat16)
+    assert (editor.weights.device, editor.weights.dtype) == ("cpu", "bfloat16")

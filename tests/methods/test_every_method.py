@@ -164,3 +164,14 @@ def test_a_prompt_too_long_for_the_model_is_refused_before_any_evaluation(method
     with pytest.raises(InkoverError, match="17 words"):
         changed(method, task(model, target=" ".join(["mug"] * 17)))
     assert model.forwards == []
+
+
+@every
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_seed_has_a_part_where_the_method_says_so(method: Method, masked: bool) -> None:
+    def made(seed: int) -> Tensor:
+        job = task(Analytic(tangled()), picture(), seed=seed)
+        found = [] if masked or method.find_mask is None else [method.find_mask(job, build(method, {"noises": 1}))]
+        return torch.cat([*found, changed(method, job)], dim=1)
+
+    assert torch.equal(made(0), made(1)) == (not method.seeded(masked))

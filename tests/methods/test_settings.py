@@ -131,3 +131,11 @@ def test_a_mask_strength_of_no_step_is_refused() -> None:
     with pytest.raises(InkoverError, match="mask_strength 0.1 of 5 steps is no step: give 0.2 or more"):
         build(methods.get("diffedit"), {"steps": 5, "mask_strength": 0.1})
     build(methods.get("diffedit"), {"steps": 5, "mask_strength": 0.2})
+
+
+def test_a_knob_of_the_edit_is_refused_where_only_the_mask_is_looked_for() -> None:
+    for own in ("strength", "guidance", "negative"):
+        default = getattr(build(methods.get("diffedit"), {}), own)
+        with pytest.raises(InkoverError, match="shapes the edit"):
+            build(methods.get("diffedit"), {own: default}, looking=True)
+    assert build(methods.get("diffedit"), {"threshold": 0.4}, looking=True).threshold == 0.4

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pillow_heif
 import pytest
+import tifffile
 from PIL import Image, ImageOps
 
 from inkover.errors import InkoverError
@@ -56,6 +57,93 @@ def test_sixteen_bits_are_read_whole(tmp_path, picture, suffix, channels):
     assert (photo.alpha is None) == (channels < 4)
     if channels == 4:
         assert np.array_equal(photo.alpha, array[..., 3])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("how", [{}, {"byteorder": ">"}, {"bigtiff": True}], ids=str)
+def test_a_deep_tiff_comes_upright_once(tmp_path, picture, how, orientation):
+    array = picture(70, 90, 3, np.uint16)
+    tags = [(274, "H", 1, orientation, True)]
+    tifffile.imwrite(tmp_path / "deep.tif", array, photometric="rgb", extratags=tags, **how)
+    photo = read(tmp_path / "deep.tif")
+    assert np.array_equal(photo.pixels, upright(array, orientation)) and photo.metadata.orientation == orientation
+
+
+def test_a_deep_tiff_with_tags_of_its_own_is_read_without_a_word(tmp_path, picture, capfd):
+    tags = [(65001, "H", 1, 7, True)]
+    tifffile.imwrite(tmp_path / "deep.tif", picture(70, 90, 3, np.uint16), photometric="rgb", extratags=tags)
+    read(tmp_path / "deep.tif")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_deep_tiff_whose_white_is_zero(tmp_path, picture):
+    array = picture(70, 90, 1, np.uint16)
+    tifffile.imwrite(tmp_path / "deep.tif", array[..., 0], photometric="miniswhite")
+    assert np.array_equal(read(tmp_path / "deep.tif").pixels[..., :1], 65535 - array)
+
+
+def test_a_deep_tiff_with_multiplied_colours(tmp_path, picture):
+    array = picture(70, 90, 4, np.uint16)
+    array[..., 3] = 32767
+    tifffile.imwrite(tmp_path / "deep.tif", array // 2, photometric="rgb", extrasamples=["assocalpha"])
+    photo = read(tmp_path / "deep.tif")
+    assert np.all(photo.alpha == 16383)
+    assert np.abs(photo.pixels.astype(int) - np.minimum(array[..., :3] // 2 * (65535 / 16383), 65535)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "channels", "how", "said"),
+    [
+        (np.uint8, 5, {"photometric": "rgb", "planarconfig": "contig"}, "5 channels"),
+        (np.uint16, 5, {"photometric": "rgb", "planarconfig": "contig"}, "5 channels"),
+        (np.uint8, 4, {"photometric": "rgb", "extrasamples": ["unspecified"]}, "neither colour nor transparency"),
+        (np.int8, 1, {}, "signed numbers"),
+        (np.float16, 3, {"photometric": "rgb"}, "floating point"),
+        (np.uint32, 3, {"photometric": "rgb"}, "32 bits a channel"),
+    ],
+)
+def test_a_tiff_that_could_not_come_back_as_it_was_is_refused(tmp_path, dtype, channels, how, said):
+    tifffile.imwrite(tmp_path / "photo.tif", np.ones((70, 90, channels), dtype).squeeze(), **how)
+    _refused(tmp_path / "photo.tif", said)
+
+
+def test_a_deep_tiff_in_planes_is_refused(tmp_path, picture):
+    planes = np.moveaxis(picture(70, 90, 3, np.uint16), 2, 0).copy()
+    tifffile.imwrite(tmp_path / "photo.tif", planes, photometric="rgb", planarconfig="separate")
+    _refused(tmp_path / "photo.tif", "separate planes")
+
+
+def _deep_png(array, kind, extra=b""):
+    height, width = array.shape[:2]
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
+    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    body = [_chunk(b"IHDR", header), extra, _chunk(b"IDAT", zlib.compress(lines)), _chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
+
+
+def _chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def test_a_deep_grey_png_keeps_its_transparency_and_stays_grey(tmp_path, picture):
+    array = picture(70, 90, 2, np.uint16)
+    (tmp_path / "a.png").write_bytes(_deep_png(array, kind=4))
+    photo = read(tmp_path / "a.png")
+    assert photo.grey and np.array_equal(photo.pixels[..., 0], array[..., 0])
+    assert np.array_equal(photo.alpha, array[..., 1])
+    array[:9, :9, 0] = 7
+    (tmp_path / "b.png").write_bytes(_deep_png(array[..., :1], kind=0, extra=_chunk(b"tRNS", b"\0\x07")))
+    photo = read(tmp_path / "b.png")
+    assert photo.grey and np.array_equal(photo.alpha == 0, array[..., 0] == 7)
+
+
+def test_a_quantisation_step_of_nothing_is_a_damaged_jpeg(tmp_path, image):
+    path = tmp_path / "photo.jpg"
+    image().save(path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"\xff\xdb") + 7] = 0
+    path.write_bytes(content)
+    _refused(path, "damaged")
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])

@@ -317,3 +317,10 @@ def test_rights_are_those_of_any_new_file_or_of_the_one_replaced(tmp_path):
     ours.chmod(0o640)
     write_whole(ours, b"2")
     assert ours.stat().st_mode & 0o777 == 0o640 and ours.read_bytes() == b"2"
+
+
+def test_a_deep_grey_photo_with_transparency_comes_back_from_a_tiff(tmp_path, picture):
+    photo = Photo.from_array(picture(70, 90, 2, np.uint16))
+    write(photo, tmp_path / "a.tif", photo)
+    back = read(tmp_path / "a.tif")
+    assert np.array_equal(back.pixels, photo.pixels) and np.array_equal(back.alpha, photo.alpha)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
@@ -41,18 +42,31 @@ def wish(
     feather: float | None,
     cleanup: str | Cleanup,
     masked: bool,
+    looking: bool = False,  # for the mask alone
 ) -> Wish:
     """Check everything that needs no model, the cheap things first."""
     source, target = prompts(source, target)
     chosen = methods.get(method)
-    made = build(chosen, settings, masked=masked)
+    made = build(chosen, settings, masked=masked, looking=looking)
     check_edges(chosen, masked, grow, feather)
-    clean = cleanup if isinstance(cleanup, Cleanup) else parsed(cleanup) if cleanup else Cleanup()
-    return Wish(opened(photo), chosen, made, source, target, _seed(seed), grow, feather, clean)
+    clean = _cleanup(cleanup)
+    edges = float(grow), None if feather is None else float(feather)  # numpy's numbers are none that JSON can hold
+    return Wish(opened(photo), chosen, made, source, target, _seed(seed), *edges, clean)
+
+
+def _cleanup(asked: str | Cleanup) -> Cleanup:
+    if isinstance(asked, Cleanup):
+        return asked
+    if not isinstance(asked, str):
+        raise InkoverError(f'cleanup is {asked!r}, expected words: cleanup="color,sharpen=0.3"')
+    return parsed(asked) if asked else Cleanup()
 
 
 def prompts(source: str, target: str) -> tuple[str, str]:
     """Return both texts without space around them; refuse an empty target, and two that say the same."""
+    for name, given in (("source", source), ("target", target)):
+        if not isinstance(given, str):
+            raise InkoverError(f"the {name} text is {given!r}, expected words in quotes")
     source, target = source.strip(), target.strip()
     if not target:
         raise InkoverError('the target text is empty: say what the photo shall show, --to "a blue ball on grass"')
@@ -75,8 +89,14 @@ def check_edges(method: Method, masked: bool, grow: float, feather: float | None
     """Refuse a growth or a feather that is no sensible number, or that has no mask to work on."""
     for name, value in (("grow", grow), ("feather", feather)):
         low = -WIDEST_GROWTH if name == "grow" else 0
+        if not (value is None and name == "feather") and (isinstance(value, bool) or not isinstance(value, Real)):
+            raise InkoverError(f"{name} is {value!r}, expected a number of pixels")
         if value is not None and not low <= value <= WIDEST_GROWTH:
-            raise InkoverError(f"{name} is {value:g} pixels, expected {low} to {WIDEST_GROWTH}")
+            raise InkoverError(f"{name} is {float(str(value)):g} pixels, expected {low} to {WIDEST_GROWTH}")
+        if value and abs(value) < 1:
+            raise InkoverError(
+                f"{name} {value:g} is less than a pixel and changes nothing: give 1 or more, or leave it out"
+            )
     if (grow or feather) and not masked and method.find_mask is None:
         name = "grow" if grow else "feather"
         raise InkoverError(f"{name} needs a mask, and method {method.name!r} finds none: add --mask FILE")
@@ -100,7 +120,11 @@ def mask(given: str | Path | NDArray[Any], size: tuple[int, int]) -> Mask:
     """Read a mask file, or check an array: (H, W) in [0, 1] or boolean, of the photo's size, not empty."""
     if isinstance(given, str | Path):
         return read_mask(given, size)
-    array = np.asarray(given, np.float32)
+    try:
+        array = np.asarray(given, np.float32)
+    except (TypeError, ValueError) as error:
+        kind = type(given).__name__
+        raise InkoverError(f"the mask is of type {kind}, expected a file or an array (H, W) in [0, 1]") from error
     if array.shape != size:
         raise InkoverError(f"the mask is {array.shape}, the photo {size} (height, width): make them one size")
     if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
@@ -200,9 +224,9 @@ def differences(recipe: Recipe, weights: Weights, photo: File) -> tuple[str, ...
 
 
 def _seed(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         raise InkoverError(f"the seed is {seed!r}, expected a whole number from 0 on")
-    return seed
+    return int(seed)
 
 
 def _array_hash(array: NDArray[Any]) -> str:

@@ -47,6 +47,9 @@ def _amount(name: str, amount: str, given: bool) -> float | bool:
     if not given:
         return USUAL[name]
     try:
-        return float(amount)
+        wanted = float(amount)
     except ValueError as error:
         raise InkoverError(f"--cleanup {name}={amount} is no number: write {name}={USUAL[name]}") from error
+    if wanted == 0:
+        raise InkoverError(f"--cleanup {name}={amount} does nothing: leave it out, or write {name}={USUAL[name]}")
+    return wanted

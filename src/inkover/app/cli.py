@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -21,6 +22,8 @@ app.add_typer(models_app, name="models")
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code: 2 for what the user can mend, 130 for Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file name that the terminal cannot show is no fault
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -41,7 +41,7 @@ def _from_file(path: Path) -> dict[str, str]:
         return {}
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
         raise InkoverError(f"{path} cannot be read as TOML ({error}): mend it or move it away") from error
     for key, value in values.items():
         _check(path, key, value)

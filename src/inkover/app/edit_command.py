@@ -72,8 +72,10 @@ def _checked(ask: Ask, wanted: Files, recipe_file: Path | None) -> Job:
         _nothing_beside(ask, wanted)
         wish = asked.from_recipe(recipe, photos.read(ask.photo, ask.max_pixels))
         mask, file = asked.recipe_mask(recipe, ask.mask, wish.photo.size)
+    _check_count(wish, wanted.count, mask is not None)
     targets = tuple(_targets(ask.photo, wanted))
-    inputs = [path for path in (ask.photo, ask.mask, recipe_file) if path is not None]
+    own_mask = Path(recipe.mask.file) if recipe and recipe.mask and recipe.mask.file else None
+    inputs = [path for path in (ask.photo, ask.mask, recipe_file, own_mask) if path is not None]
     for one in targets:
         _check_targets(one, inputs, wanted.force)
         _check_alpha(wish, one.output)
@@ -85,6 +87,16 @@ def _from_options(ask: Ask) -> tuple[Wish, Mask | None, File | None]:
     wish = request.wish(ask)
     mask = None if ask.mask is None else asked.mask(ask.mask, wish.photo.size)
     return wish, mask, asked.mask_file(ask.mask)
+
+
+def _check_count(wish: Wish, count: int, masked: bool) -> None:
+    """Refuse variations that would all be the same."""
+    if count > 1 and not wish.method.seeded(masked):
+        where = " where the mask is given" if wish.method.draws else ""
+        raise InkoverError(
+            f"--count {count} would make one picture {count} times: method {wish.method.name!r} draws no noise{where}, "
+            "so its seed has no part; leave --count out, or turn another option"
+        )
 
 
 def _nothing_beside(ask: Ask, wanted: Files) -> None:

@@ -14,7 +14,7 @@ import torch
 from inkover.app import asked, flow
 from inkover.app.asked import Source
 from inkover.app.cleanup import Cleanup
-from inkover.app.flow import Mask, View, Wish
+from inkover.app.flow import Drawn, Mask, View, Wish
 from inkover.app.meter import Counted, Meter
 from inkover.app.progress import Show
 from inkover.app.recipe import File, Recipe, Weights, versions
@@ -36,14 +36,15 @@ class Editor:
         cls,
         spec: Any = "tabletop",  # a name, a folder, a file, a hub id, or the components of a diffusers pipeline
         *,
-        device: str = "auto",
-        dtype: str | None = None,
+        device: str | torch.device = "auto",
+        dtype: str | torch.dtype | None = None,
         config: str | Path | None = None,
     ) -> Editor:
         """Load a model; InkoverError says what is missing and where to get it."""
         from inkover.models.loading import load
 
         start = time.perf_counter()
+        device, dtype = str(device or "auto"), None if dtype is None else str(dtype).removeprefix("torch.")
         model = load(spec, device=device, dtype=dtype, config=config)
         named = isinstance(spec, str | Path)
         weights = Weights(
@@ -96,7 +97,7 @@ class Editor:
         **settings: Any,
     ) -> Found:
         """Find where a photo would be changed, and change nothing."""
-        wish = asked.wish(photo, source, target, method, settings, seed, grow, feather, "", False)
+        wish = asked.wish(photo, source, target, method, settings, seed, grow, feather, "", False, True)
         return self.look(wish, Meter(show))
 
     def replay(
@@ -110,6 +111,8 @@ class Editor:
 
         Another model than the recipe's is an error, since it would make another picture; another photo is a warning.
         """
+        if not isinstance(recipe, Recipe):
+            raise InkoverError(f"{recipe!r} is no recipe: hand over result.record, or inkover.Recipe.read(FILE)")
         wish, given, file, warnings = asked.again(recipe, self.weights, photo, mask)
         result = self.fulfil(wish, given, file, Meter(show))
         return replace(result, warnings=(*warnings, *result.warnings), record=replace(result.record, mark=recipe.mark))
@@ -137,8 +140,8 @@ class Editor:
             samples=dict(meter.samples),
             calls=dict(meter.calls),
             seconds=dict(meter.seconds),
-            warnings=() if mask.any() else (_empty(wish),),
-            notes=_unread(wish, meter),
+            warnings=_still(wish, drawing) if mask.any() else (_empty(wish, given is not None),),
+            notes=_unread(wish, meter) + _unseeded(wish, given is not None) + _narrowed(wish, mask, feather),
             found=found,
             drawn=drawing,
         )
@@ -161,7 +164,7 @@ class Editor:
         found = flow.found(model, wish, find, flow.whole(model, wish.photo))
         with meter.timed("photo"):
             mask, feather = flow.shaped(found, wish.grow, wish.feather)
-        warnings = () if mask.any() else (_empty(wish),)
+        warnings = () if mask.any() else (_empty(wish, False),)
         record = self._record(wish, feather, None)
         return Found(mask, record, dict(meter.samples), dict(meter.calls), dict(meter.seconds), warnings)
 
@@ -192,8 +195,18 @@ def _everywhere(wish: Wish) -> tuple[Mask, float]:
     return np.ones(wish.photo.size, np.float32), 0.0
 
 
-def _empty(wish: Wish) -> str:
+def _still(wish: Wish, drawing: Drawn | None) -> tuple[str, ...]:
+    """Say so where the method gave the photo back as it was."""
+    if drawing is None or drawing.after is not drawing.before:
+        return ()
+    strength, steps = wish.settings.strength, wish.settings.steps
+    return (f"strength {strength:g} of {steps} steps is no step, so the photo stays as it is: raise --strength",)
+
+
+def _empty(wish: Wish, masked: bool) -> str:
     """Say which knobs make an empty mask larger."""
+    if masked:
+        return "the mask is empty, so the photo stays as it is: grow less negatively, or give a larger mask"
     threshold = getattr(wish.settings, "threshold", None)
     knob = "" if threshold is None else f"lower the threshold, --set threshold={threshold / 2:g}, or "
     shrunk = "grow less negatively, or " if wish.grow < 0 else ""
@@ -205,6 +218,20 @@ def _unread(wish: Wish, meter: Meter) -> tuple[str, ...]:
     if not wish.source or wish.source in meter.prompts_read:
         return ()
     return (f"method {wish.method.name!r} did not read the source text here: the result is the same without it",)
+
+
+def _unseeded(wish: Wish, masked: bool) -> tuple[str, ...]:
+    """Say so where a seed was given and no noise is drawn."""
+    if not wish.seed or wish.method.seeded(masked):
+        return ()
+    return (f"method {wish.method.name!r} draws no noise here: the result is the same with any seed",)
+
+
+def _narrowed(wish: Wish, mask: Mask, feather: float) -> tuple[str, ...]:
+    """Say so where the soft edge is not as wide as was asked."""
+    if wish.feather is None or wish.feather == feather or not mask.any():
+        return ()
+    return (f"the soft edge is {feather:g} px and not {wish.feather:g}: at most an eighth of the mask's shorter side",)
 
 
 def _same(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:

@@ -24,7 +24,7 @@ def check_side_output(path: Path, option: str, suffix: str, taken: Sequence[Path
     check_folder(path, option)
     if path.is_dir():
         raise InkoverError(f"{option} {path} is a folder: give a file name, such as {path / ('out' + suffix)}")
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise InkoverError(f"{path} exists: choose another name or add --force")
 
 

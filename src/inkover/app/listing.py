@@ -38,7 +38,7 @@ def models(json: bool) -> None:
 
 
 def _print(values: Any, json: bool, lines: list[str]) -> None:
-    print(js.dumps(values, ensure_ascii=False) if json else "\n".join(lines))
+    print(js.dumps(values) if json else "\n".join(lines))
 
 
 def _described(method: Method) -> dict[str, Any]:

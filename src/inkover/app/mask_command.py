@@ -16,7 +16,7 @@ def run(ask: Ask, engine: Engine, manner: Manner, output: Path, force: bool) -> 
     """Do the whole command."""
     start = time.perf_counter()
     defaults = config.defaults()
-    wish = request.wish(ask)
+    wish = request.wish(ask, looking=True)
     if wish.method.find_mask is None:
         raise InkoverError(f"method {wish.method.name!r} finds no mask: choose one that does, {asked.finders()}")
     files.check_side_output(output, "-o", ".png", [ask.photo], force)

@@ -69,7 +69,7 @@ class Recipe:
         """Write the recipe to a file, whole or not at all; the files it names are written relative to its folder."""
         folder = Path(path).parent
         text = self._with_files(lambda file: os.path.relpath(file, folder)).to_json()
-        write_whole(Path(path), text.encode())
+        write_whole(Path(path), text.encode("utf-8", "backslashreplace"))  # a file name may hold any bytes
 
     def _with_files(self, named: Callable[[str], str]) -> Recipe:
         """Return the recipe with the files it names named another way."""
@@ -98,7 +98,7 @@ class Recipe:
         if not isinstance(values, dict) or "recipe" not in values:
             raise InkoverError("is no recipe: hand a file made by --record")
         version = values.pop("recipe")
-        if version != VERSION:
+        if version != VERSION or type(version) is not int:
             raise InkoverError(f"is a recipe of version {version!r}, this Inkover reads version {VERSION}")
         return _recipe(values)
 

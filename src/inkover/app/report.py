@@ -63,7 +63,7 @@ def say(rows: Sequence[Row], manner: Manner) -> None:
     """Print one JSON object, the first variation with all of them under ``variations``; or a line for each."""
     if manner.json:
         more = {"variations": list(rows)} if len(rows) > 1 else {}
-        print(json.dumps(rows[0] | more, ensure_ascii=False))
+        print(json.dumps(rows[0] | more))  # in ASCII: any terminal and any file name
     elif not manner.quiet:
         for one in rows:
             print(f"{one['output']}  ({_cost(one)})")
@@ -72,7 +72,7 @@ def say(rows: Sequence[Row], manner: Manner) -> None:
 def say_mask(one: Row, manner: Manner) -> None:
     """Print one JSON object, or a line."""
     if manner.json:
-        print(json.dumps(one, ensure_ascii=False))
+        print(json.dumps(one))
     elif not manner.quiet:
         print(f"{one['mask']}  ({one['mask_area']:.1%} of the photo, {_cost(one)})")
 

@@ -78,8 +78,8 @@ class Manner:
         print(f"inkover: warning: {text}", file=sys.stderr)
 
 
-def wish(ask: Ask) -> Wish:
-    """Return what the command line asks for, checked."""
+def wish(ask: Ask, looking: bool = False) -> Wish:
+    """Return what the command line asks for, checked; ``looking`` for the mask alone."""
     from inkover import methods, photo
     from inkover.app import asked
 
@@ -89,8 +89,10 @@ def wish(ask: Ask) -> Wish:
     settings = _settings(ask, method)
     source, target = asked.prompts(ask.source, ask.to)
     opened = photo.read(ask.photo, ask.max_pixels)
-    edges = (ask.grow or 0.0, ask.feather, ask.cleanup or "")
-    return asked.wish(opened, source, target, method.name, settings, ask.seed or 0, *edges, ask.mask is not None)
+    if ask.cleanup is not None and not ask.cleanup.strip():
+        raise InkoverError("--cleanup is empty: write color,sharpen=0.3,denoise=0.2, or some of these")
+    edges, masked = (ask.grow or 0.0, ask.feather, ask.cleanup or ""), ask.mask is not None
+    return asked.wish(opened, source, target, method.name, settings, ask.seed or 0, *edges, masked, looking)
 
 
 def _settings(ask: Ask, method: Method) -> dict[str, Any]:

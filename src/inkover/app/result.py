@@ -41,9 +41,7 @@ class Result:
 
     def save_mask(self, path: str | Path) -> None:
         """Write the mask as used, as 8-bit grey at photo size."""
-        from inkover.masks.files import write_mask
-
-        write_mask(self.mask, Path(path))
+        _write_mask(self.mask, Path(path), self.record)
 
     @property
     def mask_area(self) -> float:
@@ -80,6 +78,14 @@ class Found:
 
     def save(self, path: str | Path) -> None:
         """Write the mask as 8-bit grey at photo size, white = edit."""
-        from inkover.masks.files import write_mask
+        _write_mask(self.mask, Path(path), self.record)
 
-        write_mask(self.mask, Path(path))
+
+def _write_mask(mask: Mask, path: Path, record: Recipe) -> None:
+    """Write a mask as .png, never over the photo or over the mask that was given."""
+    from inkover.app.files import check_side_output
+    from inkover.masks.files import write_mask
+
+    inputs = [Path(one.file) for one in (record.photo, record.mask) if one is not None and one.file is not None]
+    check_side_output(path, "the mask", ".png", inputs, force=True)
+    write_mask(mask, path)

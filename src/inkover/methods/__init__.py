@@ -25,6 +25,6 @@ def names() -> tuple[str, ...]:
 def get(name: str) -> Method:
     """Return the method of that name."""
     if name not in _MODULES:
-        raise InkoverError(f"no method {name!r}: {nearest(name, names())}")
+        raise InkoverError(f"no method {name!r}: {nearest(str(name), names())}")
     method: Method = import_module(_MODULES[name]).METHOD
     return method

@@ -50,7 +50,8 @@ def knob(
 ) -> Any:
     """Declare one setting of a method: a dataclass field with its plain words and its bounds (both included).
 
-    ``stage`` names the one stage that reads it: a setting of ``mask`` says nothing when the user gives the mask.
+    ``stage`` names what it belongs to, where that is one thing: a setting of ``mask`` says nothing when the user gives
+    the mask, one of ``edit`` says nothing when only the mask is looked for.
     """
     return field(default=default, metadata={"help": help, "low": low, "high": high, "choices": choices, "stage": stage})
 
@@ -66,3 +67,8 @@ class Method:
     edit: Callable[[Task, Any], Tensor]  # -> clean latent (1, c, h, w)
     cost: Callable[[Any], Mapping[str, int]]  # settings -> network samples of each stage, all of STAGES
     find_mask: Callable[[Task, Any], Tensor] | None = None  # -> hard mask (1, 1, h, w), values 0 and 1
+    draws: tuple[str, ...] = ()  # the stages that draw noise; in all others the seed has no part
+
+    def seeded(self, masked: bool) -> bool:
+        """Tell whether the seed has a part in an edit, with a given mask or without."""
+        return any(stage != "mask" or not masked for stage in self.draws)

@@ -86,4 +86,5 @@ METHOD = Method(
     edit=edit,
     cost=cost,
     find_mask=find_mask,
+    draws=("mask",),
 )

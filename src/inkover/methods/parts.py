@@ -20,11 +20,11 @@ def steps_knob(default: int = 50) -> Any:
 
 def strength_knob(default: float) -> Any:
     text = "how far the photo is taken towards noise before the change; 0 keeps it, 1 forgets most of it"
-    return knob(default, text, low=0, high=1)
+    return knob(default, text, low=0, high=1, stage="edit")
 
 
 def guidance_knob(default: float = 7.5) -> Any:
-    return knob(default, "how strongly the words are followed; 1 is plain and costs half", low=1, high=50)
+    return knob(default, "how strongly the words are followed; 1 is plain and costs half", low=1, high=50, stage="edit")
 
 
 def sampler_knob() -> Any:
@@ -32,11 +32,15 @@ def sampler_knob() -> Any:
 
 
 def negative_knob() -> Any:
-    return knob("", "what the picture shall not show; needs a guidance above 1")
+    return knob("", "what the picture shall not show; needs a guidance above 1", stage="edit")
 
 
 def check_negative(negative: str, guidance: float) -> None:
-    """Refuse a negative prompt that would change nothing."""
+    """Refuse a negative prompt that would change nothing, or that no model reads."""
+    if negative and not (negative.strip() and negative.isprintable()):
+        raise InkoverError(
+            f"negative {negative!r} is no text that a model reads: write one line of words, or leave it out"
+        )
     if negative and guidance == 1:
         raise InkoverError(f"negative {negative!r} has no effect at guidance 1: raise guidance or leave negative out")
 

@@ -59,4 +59,5 @@ METHOD = Method(
     settings=Settings,
     edit=edit,
     cost=cost,
+    draws=("edit",),
 )

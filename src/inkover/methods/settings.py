@@ -25,7 +25,7 @@ class Knob:
     low: float | None
     high: float | None
     choices: tuple[str, ...]
-    stage: str  # the one stage that reads it, or ""
+    stage: str  # what it belongs to, mask or edit, or ""
 
 
 def knobs(settings: type[Any]) -> tuple[Knob, ...]:
@@ -34,15 +34,19 @@ def knobs(settings: type[Any]) -> tuple[Knob, ...]:
     return tuple(Knob(f.name, kinds[f.name], f.default, **f.metadata) for f in fields(settings))
 
 
-def build(method: Method, given: Mapping[str, Any], *, masked: bool = False) -> Any:
+def build(method: Method, given: Mapping[str, Any], *, masked: bool = False, looking: bool = False) -> Any:
     """Return the method's settings with the given values in place of its defaults.
 
     ``masked`` says that the user gives the mask: then a knob that only shapes the automatic one is refused.
+    ``looking`` says that only the mask is looked for: then a knob that only shapes the edit is refused.
     """
     values = {_named(method, name).name: value for name, value in given.items()}
     idle = [name for name in values if masked and _named(method, name).stage == "mask"]
     if idle:
         raise InkoverError(f"{idle[0]} shapes the automatic mask, but a mask is given: leave out one of the two")
+    idle = [name for name in values if looking and _named(method, name).stage == "edit"]
+    if idle:
+        raise InkoverError(f"{idle[0]} shapes the edit and not the mask: leave it out, and give it to the edit")
     return method.settings(**values)
 
 

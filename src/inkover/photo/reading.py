@@ -204,7 +204,9 @@ def _decoded(
         raise InkoverError(f"{name} holds {depth} bits a channel: convert it to 8 or 16 bits first")
     image.load()  # also finds truncated files, which OpenCV reads without a word
     if depth == 16:
-        stored = _deep(content, name) if format == "PNG" else tiff.straight(_deep(tiff.as_stored(content), name), content)
+        stored = (
+            _deep(content, name) if format == "PNG" else tiff.straight(_deep(tiff.as_stored(content), name), content)
+        )
         grey = image.mode in _GREY or (format == "PNG" and content[25] in (0, 4))  # PNG's kinds without colour
         return _split(upright(_keyed(_as_grey(stored) if grey else stored, image), orientation))
     stored = _channels(image, name)
@@ -235,7 +237,11 @@ def _deep(content: bytes, name: str) -> Array:
     """Decode 16 bits a channel as (H, W, 1, 3 or 4) in the stored frame: Pillow would keep only 8 of them."""
     import cv2
 
-    array = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    loud = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it talks of every tag it does not know
+    try:
+        array = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    finally:
+        cv2.utils.logging.setLogLevel(loud)
     if array is None or array.dtype != np.uint16:
         raise InkoverError(f"{name}: this kind of 16-bit file cannot be read: save it as plain 16-bit RGB or grey")
     if array.ndim == 2:

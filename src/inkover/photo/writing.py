@@ -117,6 +117,8 @@ def _png(photo: Photo, original: Photo, mark: bool) -> bytes:
 
 def _tiff(photo: Photo, original: Photo, mark: bool) -> bytes:
     channels, metadata = _prepared(photo, original, "TIFF", mark)
+    if channels.shape[2] == 2 and channels.dtype == np.uint16:  # Pillow, and so many a reader, opens no such TIFF
+        channels = channels[..., [0, 0, 0, 1]]
     return tiff.encoded(channels, metadata, _same(original, "TIFF"))
 
 

@@ -14,7 +14,7 @@ def test_it_reports_each_method_beside_the_untouched_photo_and_the_truth(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "report"
-    asked = ["--methods", "diffedit", "--edits", "recolour", "--cases", "1"]
+    asked = ["--methods", "diffedit,diffedit", "--edits", "recolour", "--cases", "1"]
     assert run(["bench", "tabletop", *asked, "--json", "-o", str(out)]) == 0
     report = json.loads(capsys.readouterr().out)
     rows = {row["method"]: row for row in report["rows"]}
@@ -38,6 +38,8 @@ def test_it_reports_each_method_beside_the_untouched_photo_and_the_truth(
         (["tabletop", "--edits", "recolor"], "recolour"),
         (["tabletop", "--edits", "move"], "cannot be asked for in words"),
         (["tabletop", "--cases", "0"], "cases"),
+        (["tabletop", "--seed", "-1"], "seed"),
+        (["tabletop-model", "--methods", "ddim"], "--methods"),
     ],
 )
 def test_bad_input_is_one_line(asked: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

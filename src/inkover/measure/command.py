@@ -32,7 +32,7 @@ def bench(
     methods: Words = [],  # noqa: B006 - typer reads the default and hands over a list of its own
     edits: Words = [],  # noqa: B006 - as above
     cases: Annotated[int, typer.Option(min=1, metavar="N", help="Cases for each kind of edit.")] = 32,
-    seed: Annotated[int, typer.Option(metavar="S", help="Which held-out scenes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="S", help="Which held-out scenes.")] = 0,
     side: Annotated[int, typer.Option(min=64, max=4096, metavar="PX", help="Side of the photos.")] = SIDE,
     things: Annotated[int | None, typer.Option(min=1, max=3, metavar="N", help="Only scenes of N objects.")] = None,
     unseen: Annotated[bool, typer.Option("--unseen", help="Only pairs of kind and colour never trained on.")] = False,
@@ -69,7 +69,8 @@ def bench(
 
 
 def _split(words: list[str]) -> list[str]:
-    return [word.strip() for given in words for word in given.split(",") if word.strip()]
+    """Return the words in their order, each once."""
+    return list(dict.fromkeys(word.strip() for given in words for word in given.split(",") if word.strip()))
 
 
 def _methods(asked: list[str]) -> list[str]:

@@ -143,8 +143,10 @@ def test_an_option_that_makes_no_sense(inkover: Command, photo: Path, arguments:
         (("mask", "{photo}", *WORDS, "-o", "{photo}", "--force"), "in use as another file"),
         (("mask", "{photo}", *WORDS, "--method", "sdedit", "-o", "{folder}/m.png"), "finds no mask"),
         (("mask", "{photo}", *WORDS), "output"),
-        (("mask", "{photo}", *WORDS, "-o", "{folder}/m.png", "--strength", "0.5"), "shapes the edit"),
-        (("mask", "{photo}", *WORDS, "-o", "{folder}/m.png", "--negative", "grass"), "shapes the edit"),
+        (("mask", "{photo}", *WORDS, "-o", "{folder}/m.png", "--strength", "0.5"), "No such option: --strength"),
+        (("mask", "{photo}", *WORDS, "-o", "{folder}/m.png", "--guidance", "3"), "No such option: --guidance"),
+        (("mask", "{photo}", *WORDS, "-o", "{folder}/m.png", "--negative", "grass"), "No such option: --negative"),
+        (("mask", "{photo}", *WORDS, "-o", "{folder}/m.png", "--set", "strength=0.5"), "shapes the edit"),
         (("methods", "difedit"), "did you mean 'diffedit'"),
         (("models", "get", "no-slash"), "is not a hub id"),
         (("edti",), "No such command 'edti'"),
@@ -167,6 +169,7 @@ def test_what_a_recipe_says_cannot_be_said_again(edit: Command, inkover: Command
     values = json.loads(record.read_text())
     for broken, said in [
         ({"settings": {"steps": 4, "speed": 2}}, "no setting 'speed'"),
+        ({"settings": {k: v for k, v in values["settings"].items() if k != "clamp"}}, "lacks clamp in settings"),
         ({"method": "magic"}, "no method 'magic'"),
         ({"target": ""}, "the target text is empty"),
         ({"seed": -3}, "the seed is -3"),

@@ -119,6 +119,24 @@ def test_another_photo_under_a_recipe_is_a_warning(edit: Edit, inkover: Edit, ph
     assert done.code == 0 and "another photo than the recipe's" in done.err
 
 
+def test_a_recipe_of_a_device_that_is_not_here_is_a_warning(
+    edit: Edit, inkover: Edit, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inkover.models import place
+
+    record = photo.with_name("r.json")
+    edit("--record", record)
+    monkeypatch.setattr(place, "is_present", lambda device: device == "cpu")
+    for made in ({"device": "cuda"}, {"device": "mps", "dtype": "float16"}):
+        values = json.loads(record.read_text())
+        record.write_text(json.dumps(values | {"model": values["model"] | made}))
+        done = inkover("edit", photo, "--recipe", record, "--force")
+        ran = f"{made['device']} in {made.get('dtype', 'float32')}"
+        assert done.code == 0 and f"the recipe ran on {ran}, this on cpu in float32" in done.err
+    done = inkover("edit", photo, "--recipe", record, "--force", "--device", "cuda")
+    assert done.code == 2 and "device 'cuda' is not there" in done.err
+
+
 def test_other_weights_under_a_recipe_are_an_error(edit: Edit, inkover: Edit, photo: Path, tmp_path: Path) -> None:
     import tiny
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 import analytic
 import inkover
-from inkover import Editor, InkoverError, Recipe, Result
+from inkover import Editor, InkoverError, Recipe, Result, methods
 from inkover.app.recipe import Weights
+from inkover.methods.contract import Method
 from inkover.photo import Canvas
 from small_photo import SIZE, pixels
 
@@ -86,6 +88,67 @@ def test_an_edit_of_an_edited_jpeg_keeps_the_first_edit(tmp_path: Path) -> None:
     assert both.record.photo.sha256 != first.record.photo.sha256 and both.record.photo.file is None
 
 
+@pytest.mark.parametrize("sampling", [0, 2])
+def test_two_edits_of_a_jpeg_in_memory_are_as_good_as_through_files(tmp_path: Path, sampling: int) -> None:
+    """Both promise blocks that no mask touches to the coefficient, and the old tables and sampling."""
+    import jpeglib
+
+    Image.fromarray(pixels((192, 240))).save(tmp_path / "photo.jpg", quality=85, subsampling=sampling)
+    high, low = np.zeros((2, 192, 240), np.float32)
+    high[20:50, 30:90], low[120:150, 100:180] = 1, 1
+    first = edited(tmp_path / "photo.jpg", mask=high)
+    both = edited(first.photo, mask=low)
+    both.save(tmp_path / "both.jpg")
+    old, new = (jpeglib.read_dct(str(tmp_path / name)) for name in ("photo.jpg", "both.jpg"))
+    assert np.array_equal(old.qt, new.qt) and np.array_equal(old.samp_factor, new.samp_factor)
+    kept = ((first.mask > 0) | (both.mask > 0)).reshape(12, 16, 15, 16).any(axis=(1, 3))
+    for before, after in ((old.Y, new.Y), (old.Cb, new.Cb), (old.Cr, new.Cr)):
+        ratio = len(before) // 12
+        apart = (before != after).any(axis=(2, 3)).reshape(12, ratio, 15, ratio).any(axis=(1, 3))
+        assert apart.any() and not apart[~kept].any()
+    landed = inkover.read(tmp_path / "both.jpg").pixels.astype(int)
+    for result in (first, both):
+        moved = (result.mask == 1)[..., None] & (result.photo.pixels != result.original.pixels)
+        assert np.abs(landed - both.photo.pixels)[moved].mean() < np.abs(landed - first.original.pixels)[moved].mean()
+
+
+def test_two_edits_in_memory_keep_what_the_file_says(tmp_path: Path) -> None:
+    words = PngImagePlugin.PngInfo()
+    words.add_text("Title", "a ball")
+    Image.fromarray(pixels()).save(tmp_path / "photo.png", pnginfo=words)
+    Image.fromarray(pixels()).save(tmp_path / "photo.tif", tiffinfo={315: "A. Person"}, compression="raw")
+    for name in ("photo.png", "photo.tif"):
+        both = edited(edited(tmp_path / name).photo, mask=box()[::-1].copy())
+        both.save(tmp_path / f"both-{name}")
+        assert np.array_equal(inkover.read(tmp_path / f"both-{name}").pixels, both.photo.pixels)
+    with Image.open(tmp_path / "both-photo.png") as image:
+        assert image.text["Title"] == "a ball"  # type: ignore[attr-defined]
+    with Image.open(tmp_path / "both-photo.tif") as image:
+        assert image.getexif()[315] == "A. Person"
+
+
+def test_a_saved_file_has_the_mark_that_its_record_says(tmp_path: Path) -> None:
+    result = edited()
+    plain = result.save(tmp_path / "plain.png", mark=False)
+    assert (result.save(tmp_path / "marked.png").mark, plain.mark) == (True, False)
+    again = ANALYTIC.replay(plain, pixels(), box())
+    assert again.save(tmp_path / "again.png").mark is False
+    files = [(tmp_path / f"{name}.png").read_bytes() for name in ("plain", "marked", "again")]
+    assert [b"TrainedAlgorithmicMedia" in content for content in files] == [False, True, False]
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "plain.png").read_bytes()
+
+
+def test_a_method_without_strength_may_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True)
+    class Nothing:
+        """No knobs."""
+
+    idle = Method("idle", "Does nothing.", "", Nothing, lambda task, knobs: task.photo, lambda knobs: {})
+    monkeypatch.setattr(methods, "get", lambda name: idle)
+    result = ANALYTIC.edit(pixels(), target=TARGET, mask=box(), method="idle")
+    assert "method 'idle' changed nothing" in result.warnings[0]
+
+
 def test_changes_are_means_over_the_pixels_inside_and_outside() -> None:
     result = edited(np.tile(pixels(), (7, 1, 1)), mask=np.tile(box(), (7, 1)))
     apart = np.abs(result.photo.pixels / 255.0 - result.original.pixels / 255.0).mean(2)
@@ -155,6 +218,10 @@ def test_a_source_that_was_read_makes_no_note_and_one_that_was_not_does() -> Non
     assert edited(mask=None).notes == ()
     assert "did not read" in edited().notes[0]
     assert edited(source="", mask=box()).notes == ()
+    assert edited(method="ddim").notes == ()
+    assert "did not read" in edited(method="ddim", inversion_prompt="empty").notes[0]
+    for method in ("sdedit", "diffedit"):  # neither reads the source here, whatever else says the same
+        assert "did not read" in edited(method=method, negative=SOURCE).notes[0]
 
 
 def test_the_photo_may_be_a_file_an_array_or_a_picture(photo: Path) -> None:

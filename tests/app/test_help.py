@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +42,23 @@ def test_python_m_inkover_is_the_command() -> None:
     assert done.returncode == 0 and done.stdout.startswith("Usage: inkover ")
     for command in ("edit", "mask", "methods", "models", "bench"):
         assert f"\n  {command} " in done.stdout
+
+
+def test_ctrl_c_while_the_command_line_is_imported_is_one_line() -> None:
+    code = """
+import sys
+class Stopped:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Stopped())
+from inkover.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "inkover: stopped\n")
+
+
+def test_the_installed_command_is_the_one_that_stops_quietly() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["scripts"] == {"inkover": "inkover.__main__:main"}

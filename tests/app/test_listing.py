@@ -55,6 +55,16 @@ def test_models_says_what_there_is_and_how_to_get_more(
     assert "not complete" in inkover("models").out
 
 
+def test_models_says_what_the_default_is_when_it_is_no_entry(
+    inkover: Command, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, said in ((str(tiny_folder), str(tiny_folder)), ("somebody/other", "models get somebody/other")):
+        monkeypatch.setenv("INKOVER_MODEL", name)
+        lines = inkover("models").out.splitlines()
+        at = lines.index(f"{name}  (default)")
+        assert said in lines[at + 1] and sum("(default)" in line for line in lines) == 1
+
+
 def test_the_embedded_model_says_that_its_world_is_small(capsys: pytest.CaptureFixture[str]) -> None:
     import analytic
     from inkover.app.editor import Editor

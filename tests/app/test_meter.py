@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import analytic
-from inkover.app.meter import TIMED, Counted, Meter
+from inkover.app.meter import TIMED, Counted, Meter, SourceText
 from inkover.diffusion.level import Level
 from inkover.models.contract import Spacing
 
@@ -54,10 +54,12 @@ def test_a_counted_model_answers_as_the_model_does() -> None:
         assert getattr(counted, fact) == getattr(model, fact)
 
 
-def test_prompts_that_were_read_are_remembered() -> None:
+def test_the_source_text_is_known_from_another_of_the_same_words() -> None:
     counted = Counted(analytic.Analytic(), Meter())
     counted.text("a ball")
-    assert counted.meter.prompts_read == {"a ball"}
+    assert not counted.meter.source_read
+    read = counted.text(SourceText("a ball"))
+    assert counted.meter.source_read and torch.equal(read.hidden, counted.text("a ball").hidden)
 
 
 def test_the_show_hears_of_stages_and_steps_also_when_one_breaks() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,34 @@ def test_files_are_named_from_the_recipe_s_own_folder(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     again = Recipe.read("there/recipe.json")
     assert again.mask and again.mask.file and Path(again.mask.file).resolve() == tmp_path / "here" / "mask.png"
+
+
+def test_a_model_that_is_a_file_is_named_from_the_recipe_s_folder_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here" / "models" / "small").mkdir(parents=True)
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    given = replace(MODEL, spec="models/small", config="models/small")
+    replace(RECIPE, model=given).save("../there/recipe.json")
+    replace(RECIPE, model=given).save("beside.json")
+    spec = json.loads(Path("beside.json").read_text())["model"]["spec"]
+    assert spec == os.path.join(".", "models", "small")
+    (tmp_path / "here").rename(tmp_path / "moved")
+    (tmp_path / "here").symlink_to("moved")
+    monkeypatch.chdir(tmp_path)
+    for name in ("there/recipe.json", "moved/beside.json"):
+        model = Recipe.read(name).model
+        assert model.spec and model.spec.startswith(".") and Path(model.spec).samefile("moved/models/small")
+        assert model.config and Path(model.config).samefile("moved/models/small")
+
+
+def test_a_model_that_has_a_name_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tabletop").mkdir()  # the bundled model goes before a folder of its name
+    for spec in ("tabletop", "somebody/something", None):
+        replace(RECIPE, model=replace(MODEL, spec=spec)).save("recipe.json")
+        assert Recipe.read("recipe.json").model == replace(MODEL, spec=spec)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import numpy as np
 import pillow_heif
 import pytest
 import tifffile
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from inkover.errors import InkoverError
-from inkover.photo import Photo, read
+from inkover.photo import Photo, directory, read, write
 from inkover.photo.orientation import stored, upright
 
 LOSSLESS = {"png": {}, "tif": {}, "webp": {"lossless": True}}
@@ -216,6 +216,56 @@ def test_arrays_and_images(picture, image):
             Photo.from_array(wrong)
     with pytest.raises(InkoverError, match="expected one of"):
         Photo.from_array(array, "GIF")
+
+
+def test_what_a_png_says_behind_its_pixels_is_read(tmp_path, image):
+    """EXIF, XMP and profile are allowed, or at least met, behind IDAT; XMP also compressed."""
+    block = Image.Exif()
+    block[271], block[274] = "Maker", 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    packet, key = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>", b"XML:com.adobe.xmp\0"
+    image().save(tmp_path / "plain.png")
+    plain = (tmp_path / "plain.png").read_bytes()
+    for head, text in ((b"\0\0en\0key\0", packet), (b"\1\0\0\0", zlib.compress(packet))):
+        late = _chunk(b"eXIf", block.tobytes()[6:]) + _chunk(b"iTXt", key + head + text)
+        late += _chunk(b"iCCP", b"ours\0\0" + zlib.compress(profile))
+        (tmp_path / "late.png").write_bytes(plain[:-12] + late + plain[-12:])
+        photo = read(tmp_path / "late.png")
+        assert photo.metadata.exif == block.tobytes()[6:] and photo.metadata.orientation == 6
+        assert photo.metadata.xmp == packet and photo.metadata.icc == profile and photo.size == (136, 96)
+        write(photo, tmp_path / "again.png", photo, mark=False)
+        assert read(tmp_path / "again.png").metadata == photo.metadata
+    broken = _chunk(b"iTXt", key + b"\1\0\0\0no zlib") + _chunk(b"iCCP", b"x\0\0no zlib")
+    (tmp_path / "late.png").write_bytes(plain[:-12] + broken + plain[-12:])
+    assert read(tmp_path / "late.png").metadata == read(tmp_path / "plain.png").metadata
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_an_image_brings_its_metadata(tmp_path, image, suffix):
+    block = Image.Exif()
+    block[271], block[274] = "Maker", 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image().save(tmp_path / f"a.{suffix}", exif=block, icc_profile=profile, dpi=(300, 300))
+    with Image.open(tmp_path / f"a.{suffix}") as opened:
+        photo = Photo.from_array(opened)
+        opened.load()
+        grey = Photo.from_array(opened.convert("L"))
+    assert photo.size == read(tmp_path / f"a.{suffix}").size == (136, 96)
+    assert np.array_equal(photo.pixels, read(tmp_path / f"a.{suffix}").pixels)
+    assert photo.metadata.icc == profile and photo.metadata.dpi == pytest.approx((300, 300), abs=0.1)
+    assert grey.metadata.icc is None, "a profile of three colours says nothing of one"
+    for name in ("b.png", "b.jpg", "b.tif"):
+        write(photo, tmp_path / name, photo)
+        with Image.open(tmp_path / name) as result:
+            assert result.getexif()[271] == "Maker" and result.getexif().get(274, 1) == 1
+            assert result.info["icc_profile"] == profile and result.size == (96, 136)
+
+
+def test_a_tiff_s_directory_is_parsed_once(tmp_path, picture, monkeypatch):
+    seen, real = [], directory._directory
+    monkeypatch.setattr(directory, "_directory", lambda *given, **how: seen.append(given) or real(*given, **how))
+    tifffile.imwrite(tmp_path / "photo.tif", picture(70, 90, 3, np.uint16))
+    assert read(tmp_path / "photo.tif").pixels.dtype == np.uint16 and len(seen) == 1
 
 
 def test_values_of_a_box(picture):

@@ -19,7 +19,7 @@ from inkover.app.recipe import File, Recipe, Weights, sha256, versions
 from inkover.errors import InkoverError
 from inkover.masks.files import read_mask
 from inkover.methods.contract import Method
-from inkover.methods.settings import build
+from inkover.methods.settings import build, knobs
 from inkover.photo import Photo
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def mask_file(given: str | Path | NDArray[Any] | None) -> File | None:
 
 def photo_file(photo: Photo) -> File:
     """Return what a recipe says of a photo."""
-    if photo.path is not None and photo.content is not None:
+    if photo.path is not None and photo.content is not None and not photo.edited:
         return File(str(photo.path), hashlib.sha256(photo.content).hexdigest())
     return File(None, _array_hash(photo.pixels))
 
@@ -174,6 +174,9 @@ def from_recipe(recipe: Recipe, photo: Photo) -> Wish:
     """Return the wish that a recipe stands for."""
     method = methods.get(recipe.method)
     made = build(method, recipe.settings)
+    missing = [knob.name for knob in knobs(method.settings) if knob.name not in recipe.settings]
+    if missing:
+        raise InkoverError(f"the recipe lacks {', '.join(missing)} in settings: hand a file made by --record")
     source, target = prompts(recipe.source, recipe.target)
     check_edges(method, recipe.mask is not None, recipe.grow, recipe.feather)
     edges = (recipe.grow, recipe.feather)

@@ -124,10 +124,7 @@ def mask_(
     method: o.MethodName = None,
     grow: o.Grow = None,
     feather: o.Feather = None,
-    negative: o.Negative = None,
     steps: o.Steps = None,
-    strength: o.Strength = None,
-    guidance: o.Guidance = None,
     sampler: o.Sampler = None,
     set_: o.Set = [],  # noqa: B006 - as above
     seed: o.Seed = None,
@@ -144,7 +141,7 @@ def mask_(
     from inkover.app import mask_command
     from inkover.app.request import Ask, Engine, Manner
 
-    named = {"negative": negative, "steps": steps, "strength": strength, "guidance": guidance, "sampler": sampler}
+    named = {"steps": steps, "sampler": sampler}
     mask_command.run(
         Ask(photo, to, source, method, seed, None, grow, feather or 0.0, None, named, tuple(set_), max_pixels),
         Engine(model, config, device, dtype),

@@ -20,6 +20,7 @@ from inkover.app.progress import Show
 from inkover.app.recipe import File, Recipe, Weights, versions
 from inkover.app.result import Found, Result
 from inkover.errors import InkoverError
+from inkover.methods.parts import walked
 from inkover.models.contract import Model
 
 
@@ -199,7 +200,9 @@ def _still(wish: Wish, drawing: Drawn | None) -> tuple[str, ...]:
     """Say so where the method gave the photo back as it was."""
     if drawing is None or drawing.after is not drawing.before:
         return ()
-    strength, steps = wish.settings.strength, wish.settings.steps
+    strength, steps = (getattr(wish.settings, name, None) for name in ("strength", "steps"))
+    if strength is None or steps is None or walked(steps, strength):
+        return (f"method {wish.method.name!r} changed nothing, so the photo stays as it is: turn another of its knobs",)
     return (f"strength {strength:g} of {steps} steps is no step, so the photo stays as it is: raise --strength",)
 
 
@@ -215,7 +218,7 @@ def _empty(wish: Wish, masked: bool) -> str:
 
 def _unread(wish: Wish, meter: Meter) -> tuple[str, ...]:
     """Say so where the source text had no part in the edit."""
-    if not wish.source or wish.source in meter.prompts_read:
+    if not wish.source or meter.source_read:
         return ()
     return (f"method {wish.method.name!r} did not read the source text here: the result is the same without it",)
 

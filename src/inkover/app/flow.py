@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from inkover import photo as photos
 from inkover.app.cleanup import Cleanup
-from inkover.app.meter import Counted, Meter
+from inkover.app.meter import Counted, Meter, SourceText
 from inkover.masks import shape
 from inkover.methods.contract import Method, Task
 from inkover.photo import Canvas, Photo
@@ -110,7 +110,7 @@ def laid(meter: Meter, wish: Wish, mask: Mask, drawing: Drawn) -> Photo:
     with meter.timed("photo"):
         photo = photos.lay(wish.photo, drawing.canvas, drawing.before, drawing.after, mask)
         photo = photos.cleanup(wish.photo, photo, mask, chosen.color, chosen.sharpen, chosen.denoise)
-    return photo if photo is wish.photo else replace(photo, content=None)  # it is no longer what the file holds
+    return photo if photo is wish.photo else replace(photo, edited=True)
 
 
 def _latent_mask(mask: Mask, view: View) -> Tensor:
@@ -128,4 +128,4 @@ def _pixels(model: Counted, latent: Tensor) -> NDArray[np.float32]:
 
 
 def _task(model: Counted, wish: Wish, latent: Tensor, mask: Tensor | None) -> Task:
-    return Task(model, latent, wish.source, wish.target, wish.seed, model.meter, mask)
+    return Task(model, latent, SourceText(wish.source), wish.target, wish.seed, model.meter, mask)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json as js
+from collections.abc import Sequence
 from typing import Any
 
 from inkover import methods as index
 from inkover.app import config
+from inkover.errors import InkoverError
 from inkover.methods.contract import Method
 from inkover.methods.settings import Knob, knobs
 from inkover.models.catalog import Entry, listing
+from inkover.models.loading import find
 
 NEXT = {
     "hub": "get a model for any photo: inkover models get HUB_ID",
@@ -33,7 +36,7 @@ def models(json: bool) -> None:
     entries = listing()
     rows = [{"name": e.name, "kind": e.kind, "folder": str(e.folder), "present": e.present} for e in entries]
     default = config.defaults().model
-    lines = [_model_line(entry, default) for entry in entries]
+    lines = [_model_line(entry, default) for entry in entries] + _unlisted(default, entries)
     _print({"models": rows, "default": default}, json, [*lines, "", *(f"To {line}" for line in NEXT.values())])
 
 
@@ -85,6 +88,16 @@ def _range(knob: Knob) -> str:
         return ""
     low, high = ("" if end is None else f"{end:g}" for end in (knob.low, knob.high))
     return f" [{low} to {high}]"
+
+
+def _unlisted(default: str, entries: Sequence[Entry]) -> list[str]:
+    """Name the default where it is a folder, a file, or something that is not on this machine."""
+    if any(entry.name == default for entry in entries):
+        return []
+    try:
+        return [f"{default}  (default)\n  {find(default)[1]}"]
+    except InkoverError as error:
+        return [f"{default}  (default)\n  {error}"]
 
 
 def _model_line(entry: Entry, default: str) -> str:

@@ -38,7 +38,23 @@ def _with_recipe(engine: Engine, recipe: Recipe) -> Engine:
     if model is None:
         raise InkoverError(f"the recipe does not say where {made.name} came from: add --model")
     config = engine.config or (Path(made.config) if made.config else None)
-    return Engine(model, config, engine.device or made.device, engine.dtype or made.dtype or None)
+    device = engine.device or _device(made.device)
+    return Engine(model, config, device, engine.dtype or _dtype(made.dtype, device))
+
+
+def _device(made: str) -> str:
+    """Return the recipe's device, or the best one where it is not there: what differs is warned of with the result."""
+    from inkover.models.place import DEVICES, best, is_present
+
+    return made if made not in DEVICES or is_present(made) else best()
+
+
+def _dtype(made: str, device: str) -> str | None:
+    """Return the recipe's dtype, or none where it is the half precision that a CPU cannot run."""
+    from inkover.models.place import best
+
+    halved = made == "float16" and (best() if device == "auto" else device) == "cpu"
+    return None if halved else made or None
 
 
 def say_small_world(editor: Editor, manner: Manner) -> None:

@@ -17,6 +17,12 @@ from inkover.models.contract import Model, Spacing, Text
 TIMED = (*STAGES, "load", "encode", "decode", "photo")
 
 
+class SourceText(str):
+    """The source text as a task carries it, told apart from another text of the same words."""
+
+    __slots__ = ()
+
+
 class Meter:
     """The ledger of one edit, and the ``Watch`` that a method works under."""
 
@@ -25,7 +31,7 @@ class Meter:
         self.calls = dict.fromkeys(STAGES, 0)
         self.seconds = dict.fromkeys(TIMED, 0.0)
         self.network_seconds = 0.0  # of the stages' seconds, those inside the network
-        self.prompts_read: set[str] = set()
+        self.source_read = False
         self._show: Show = show or Silent()
         self._stage = "edit"
 
@@ -106,9 +112,9 @@ class Counted:
         return self.model.batch
 
     def text(self, prompt: str) -> Text:
-        """Read a prompt, and remember that it was read."""
-        self.meter.prompts_read.add(prompt)
-        return self.model.text(prompt)
+        """Read a prompt, and remember it where it is the task's source text."""
+        self.meter.source_read |= isinstance(prompt, SourceText)
+        return self.model.text(str(prompt))
 
     def levels(self, steps: int, spacing: Spacing | None = None) -> Levels:
         """Return the model's grid."""

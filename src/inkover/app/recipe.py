@@ -67,20 +67,25 @@ class Recipe:
 
     def save(self, path: str | Path) -> None:
         """Write the recipe to a file, whole or not at all; the files it names are written relative to its folder."""
+        from inkover.models.loading import is_path
+
         folder = Path(path).parent
-        text = self._with_files(lambda file: os.path.relpath(file, folder)).to_json()
+        text = self._with_files(lambda file: os.path.relpath(file, folder), is_path).to_json()
         write_whole(Path(path), text.encode("utf-8", "backslashreplace"))  # a file name may hold any bytes
 
-    def _with_files(self, named: Callable[[str], str]) -> Recipe:
-        """Return the recipe with the files it names named another way."""
-        return replace(self, photo=_renamed(self.photo, named), mask=self.mask and _renamed(self.mask, named))
+    def _with_files(self, named: Callable[[str], str], is_path: Callable[[str], bool]) -> Recipe:
+        """Return the recipe with the files it names named another way, and its model where that is a file."""
+        photo, mask = _renamed(self.photo, named), self.mask and _renamed(self.mask, named)
+        return replace(self, photo=photo, mask=mask, model=_moved(self.model, named, is_path))
 
     @classmethod
     def read(cls, path: str | Path) -> Recipe:
         """Read a recipe file; InkoverError names what is wrong in it."""
+        from inkover.models.loading import looks_like_path
+
         try:
-            recipe = cls.from_json(Path(path).read_text(encoding="utf-8"))
-            return recipe._with_files(lambda file: str(Path(path).parent / file))
+            recipe, folder = cls.from_json(Path(path).read_text(encoding="utf-8")), Path(path).parent
+            return recipe._with_files(lambda file: str(folder / file), looks_like_path)
         except FileNotFoundError as error:
             raise InkoverError(f"no such recipe: {path}") from error
         except (OSError, UnicodeDecodeError) as error:
@@ -105,6 +110,20 @@ class Recipe:
 
 def _renamed(file: File, named: Callable[[str], str]) -> File:
     return file if file.file is None else replace(file, file=named(file.file))
+
+
+def _moved(model: Weights, named: Callable[[str], str], is_path: Callable[[str], bool]) -> Weights:
+    """Return a model's files named another way; one that has a name of its own keeps it."""
+    spec, name, config = model.spec, model.name, model.config
+    if spec is not None and is_path(spec):
+        name = os.path.basename(os.path.abspath(spec)) if name == spec else name  # folders are others elsewhere
+        spec = _dotted(named(os.path.expanduser(spec)))
+    return replace(model, spec=spec, name=name, config=config and named(os.path.expanduser(config)))
+
+
+def _dotted(file: str) -> str:
+    """Return a path that nobody takes for the name of a model."""
+    return file if file.startswith(os.curdir) or os.path.isabs(file) else os.path.join(os.curdir, file)
 
 
 def _refuse_constant(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +29,18 @@ class Result:
     found: Mask | None = None  # the automatic mask, hard, before it was grown and softened
     drawn: Drawn | None = None  # what the model drew; None where the mask was empty
 
-    def save(self, path: str | Path, *, mark: bool = True, force: bool = True) -> None:
-        """Write the edited photo with the original's metadata; never over the original.
+    def save(self, path: str | Path, *, mark: bool | None = None, force: bool = True) -> Recipe:
+        """Write the edited photo with the original's metadata, never over the original; return the recipe of the file.
 
-        ``mark`` adds the machine-readable sign of an edited picture, ``force`` writes over a file of that name.
+        ``mark`` adds the machine-readable sign of an edited picture (None: as the record says, which is yes unless a
+        recipe without it was repeated), ``force`` writes over a file of that name.
         """
         from inkover import photo as photos
 
+        done = self.record if mark is None else replace(self.record, mark=mark)
         photos.check_output(self.original.path, Path(path), force)
-        photos.write(self.photo, Path(path), self.original, self.mask, mark=mark)
+        photos.write(self.photo, Path(path), self.original, self.mask, mark=done.mark)
+        return done
 
     def save_mask(self, path: str | Path) -> None:
         """Write the mask as used, as 8-bit grey at photo size."""

@@ -59,7 +59,7 @@ def find(spec: str | Path) -> tuple[str, Path]:
     path = Path(spec).expanduser()
     if path.exists():
         return name, path
-    if isinstance(spec, Path) or _looks_like_path(name):
+    if isinstance(spec, Path) or looks_like_path(name):
         raise InkoverError(f"no such model file or folder: {name}")
     if not HUB_ID.fullmatch(name):
         raise InkoverError(f"unknown model {name!r}: {nearest(name, [entry.name for entry in listing()])}")
@@ -69,7 +69,13 @@ def find(spec: str | Path) -> tuple[str, Path]:
     return name, folder
 
 
-def _looks_like_path(name: str) -> bool:
+def is_path(spec: str) -> bool:
+    """Tell whether a spec names a file or a folder, not a model that has a name of its own."""
+    return bundled(spec) is None and (looks_like_path(spec) or Path(spec).expanduser().exists())
+
+
+def looks_like_path(name: str) -> bool:
+    """Tell whether a spec is written as a path, whether or not there is anything."""
     return name.startswith((".", "/", "~", "\\")) or name.endswith((".safetensors", *PICKLES)) or name.count("/") > 1
 
 

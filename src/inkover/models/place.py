@@ -20,7 +20,7 @@ def place(device: str, dtype: str) -> tuple[torch.device, torch.dtype]:
         raise InkoverError(f"unknown device {device!r}: {nearest(device, DEVICES)}")
     if dtype not in DTYPES:
         raise InkoverError(f"unknown dtype {dtype!r}: {nearest(dtype, DTYPES)}")
-    found = _best() if kind == "auto" else device
+    found = best() if kind == "auto" else device
     _check_present(found)
     check_half(found, dtype)
     import torch
@@ -34,11 +34,13 @@ def check_half(device: str, dtype: str) -> None:
         raise InkoverError("float16 on a CPU is slow and overflows: use dtype float32, or bfloat16 for half the memory")
 
 
-def _best() -> str:
-    return next(device for device in ("cuda", "mps", "cpu") if _is_present(device))
+def best() -> str:
+    """Return the fastest device that is there."""
+    return next(device for device in ("cuda", "mps", "cpu") if is_present(device))
 
 
-def _is_present(device: str) -> bool:
+def is_present(device: str) -> bool:
+    """Tell whether this machine has that device."""
     import torch
 
     kind, _, index = device.partition(":")
@@ -48,6 +50,6 @@ def _is_present(device: str) -> bool:
 
 
 def _check_present(device: str) -> None:
-    if not _is_present(device):
-        there = ", ".join(kind for kind in DEVICES[1:] if _is_present(kind))
+    if not is_present(device):
+        there = ", ".join(kind for kind in DEVICES[1:] if is_present(kind))
         raise InkoverError(f"device {device!r} is not there on this machine: use one of {there}, or auto")

@@ -41,7 +41,8 @@ class Photo:
     lossless: bool = True  # the file keeps every pixel as it is
     metadata: Metadata = Metadata()
     path: Path | None = None
-    content: bytes | None = field(default=None, repr=False)  # the whole file as it was read
+    content: bytes | None = field(default=None, repr=False)  # the whole file as it was read, also after an edit
+    edited: bool = False  # the pixels are no longer those of the content
 
     @staticmethod
     def from_array(array: Array | Image.Image, format: str = "PNG") -> Photo:

@@ -16,6 +16,8 @@ _PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _OUTDATED = (b"tRNS", b"hIST", b"sPLT", b"bKGD", b"sBIT", b"acTL", b"fcTL", b"fdAT", b"caBX")
 """Chunks about the old pixels' coding, and caBX: a signature over the old pixels."""
 _XMP_KEY = b"XML:com.adobe.xmp"
+_LARGEST = 1 << 26
+"""Bytes of a compressed description that are unpacked at most."""
 _BEFORE_PIXELS = (b"cHRM", b"gAMA", b"iCCP", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"pHYs", b"eXIf")
 
 
@@ -29,6 +31,33 @@ def encoded(stored: Array, metadata: Metadata, original: bytes | None) -> bytes:
         late.insert(0, (b"iTXt", _XMP_KEY + b"\0\0\0\0\0" + metadata.xmp))
     pixels = [(kind, body) for kind, body in made if kind == b"IDAT"]
     return _SIGNATURE + b"".join(_chunk(*one) for one in [made[0], *early, *late, *pixels, (b"IEND", b"")])
+
+
+def described(content: bytes) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """Return EXIF, XMP and ICC profile as the chunks hold them, wherever they stand; None for what is not there."""
+    exif = xmp = icc = None
+    for kind, body in _chunks(content):
+        if kind == b"eXIf":
+            exif = exif or body
+        elif kind == b"iTXt" and body.startswith(_XMP_KEY + b"\0"):
+            xmp = xmp or _text(body)
+        elif kind == b"iCCP":
+            icc = icc or _unpacked(body.partition(b"\0")[2][1:])
+    return exif or None, xmp or None, icc or None
+
+
+def _text(body: bytes) -> bytes | None:
+    """Return the text of an iTXt chunk: after its key, two bytes of compression, a language, and the key in it."""
+    rest = body.partition(b"\0")[2]
+    text = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+    return _unpacked(text) if rest[:1] == b"\1" else text
+
+
+def _unpacked(data: bytes) -> bytes | None:
+    try:
+        return zlib.decompressobj().decompress(data, _LARGEST)
+    except zlib.error:
+        return None
 
 
 def _compressed(stored: Array) -> bytes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ import numpy as np
 
 from inkover.errors import InkoverError
 from inkover.photo import exif as exifs
-from inkover.photo import jpeg, tiff, webp
+from inkover.photo import jpeg, png, tiff, webp
+from inkover.photo.directory import Directory, parsed
 from inkover.photo.orientation import upright
 from inkover.photo.photo import Array, Metadata, Photo, check_size, sealed
 
@@ -50,10 +52,11 @@ def read(path: str | Path, max_pixels: int = 100_000_000) -> Photo:
         with _opened(BytesIO(content), path) as image:
             if _judged(image, path, max_pixels) == "JPEG":
                 jpeg.check(content, image.size[::-1], path.name)
-            if format == "TIFF" and (found := tiff.strange(content)):
+            directory = parsed(content) if format == "TIFF" else Directory("<")
+            if found := tiff.strange(directory):
                 raise InkoverError(f"{path} holds {found}: save it as RGB or grey of 8 or 16 bits")
-            metadata = _metadata(image, format, content)
-            pixels, alpha, grey = _decoded(image, format, content, path.name, metadata.orientation)
+            metadata = _metadata(image, format, content, directory)
+            pixels, alpha, grey = _decoded(image, format, content, directory, path.name, metadata.orientation)
     lossless = format in ("PNG", "TIFF") or (format == "WEBP" and webp.is_lossless(content))
     return Photo(pixels, alpha, grey, format, lossless, metadata, path, content)
 
@@ -66,8 +69,8 @@ def from_array(array: Array | Image.Image, format: str = "PNG") -> Photo:
         raise InkoverError(f"format {format!r}: expected one of {', '.join(FORMATS)}")
     metadata = Metadata()
     if isinstance(array, Image.Image):
-        orientation = array.getexif().get(274, 1)
-        array = upright(_channels(array, "the image"), orientation if orientation in range(1, 9) else 1)
+        metadata = _image_metadata(array)
+        array = upright(_channels(array, "the image"), metadata.orientation)
     values = np.array(array)  # a copy: nobody else may write into a photo
     if values.ndim == 2:
         values = values[..., None]
@@ -77,7 +80,29 @@ def from_array(array: Array | Image.Image, format: str = "PNG") -> Photo:
         )
     check_size((values.shape[0], values.shape[1]), "the array")
     pixels, alpha, grey = _split(values)
+    if metadata.icc and metadata.icc[16:20] != (b"GRAY" if grey else b"RGB "):
+        metadata = replace(metadata, icc=None)  # of the colours the image had before it was converted
     return Photo(pixels, alpha, grey, format, format in ("PNG", "TIFF"), metadata)
+
+
+def jpeg_pixels(content: bytes, orientation: int) -> Array:
+    """Decode a JPEG that was read before to its upright pixels (H, W, 3)."""
+    from PIL import Image
+
+    with warnings.catch_warnings(), Image.open(BytesIO(content), formats=("JPEG",)) as image:
+        warnings.simplefilter("ignore")
+        return _split(upright(_channels(image, "the photo"), orientation))[0]
+
+
+def _image_metadata(image: Image.Image) -> Metadata:
+    """Return what a Pillow image knows beside its pixels."""
+    image.load()  # some decoders turn the picture, and only then say that it is upright
+    info, orientation = image.info, _turn(image.getexif().get(274, 1))
+    exif = exifs.bare(info.get("exif"))
+    if exif is None and (made := exifs.bare(image.getexif().tobytes())):
+        exif = tiff.exif(parsed(made))  # an image that was a TIFF also says how its pixels lay in the file
+    exif = exif and exifs.with_orientation(exif, orientation)
+    return Metadata(exif, _xmp(info), info.get("icc_profile") or None, orientation, _resolution(info.get("dpi")))
 
 
 def _check_file(path: Path) -> None:
@@ -171,20 +196,28 @@ def _judged(image: Image.Image, path: Path, max_pixels: int) -> str:
     return format
 
 
-def _metadata(image: Image.Image, format: str, content: bytes) -> Metadata:
+def _metadata(image: Image.Image, format: str, content: bytes, directory: Directory) -> Metadata:
     """Collect the metadata before the pixels are decoded, as some decoders change it."""
     info = image.info
-    icc, dpi = info.get("icc_profile") or None, info.get("dpi")
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or None
+    icc, dpi = info.get("icc_profile") or None, _resolution(info.get("dpi"))
     if format == "TIFF":
-        exif, orientation, xmp = tiff.exif(content), tiff.orientation(content), tiff.xmp(content)
-    else:
-        exif = exifs.bare(info.get("exif"))
-        orientation = 1 if format == "HEIF" else image.getexif().get(274, 1)  # HEIF decoders turn the picture
-    orientation = orientation if orientation in range(1, 9) else 1
-    if isinstance(xmp, str):
-        xmp = xmp.encode()
-    return Metadata(exif, xmp, icc, orientation, _resolution(dpi))
+        return Metadata(tiff.exif(directory), tiff.xmp(directory), icc, _turn(tiff.orientation(directory)), dpi)
+    exif, xmp = info.get("exif"), _xmp(info)
+    if format == "PNG":  # whose decoder knows nothing of the chunks behind the pixels yet
+        exif, xmp, icc = png.described(content)
+    orientation = 1 if format == "HEIF" else image.getexif().get(274, 1)  # HEIF decoders turn the picture
+    return Metadata(exifs.bare(exif), xmp, icc, _turn(orientation), dpi)
+
+
+def _xmp(info: Mapping[Any, Any]) -> bytes | None:
+    """Return the XMP packet under either of Pillow's names."""
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or None
+    return xmp.encode() if isinstance(xmp, str) else xmp
+
+
+def _turn(orientation: Any) -> int:
+    """Return an orientation there is, 1 for any other value."""
+    return int(orientation) if orientation in range(1, 9) else 1
 
 
 def _resolution(dpi: Any) -> tuple[float, float] | None:
@@ -196,17 +229,17 @@ def _resolution(dpi: Any) -> tuple[float, float] | None:
 
 
 def _decoded(
-    image: Image.Image, format: str, content: bytes, name: str, orientation: int
+    image: Image.Image, format: str, content: bytes, directory: Directory, name: str, orientation: int
 ) -> tuple[Array, Array | None, bool]:
     """Decode to upright pixels (H, W, 3), alpha (H, W) or None, and whether the file has one channel."""
-    depth = _depth(image, format, content)
+    depth = _depth(format, content, directory)
     if depth not in (1, 2, 4, 8, 16):
         raise InkoverError(f"{name} holds {depth} bits a channel: convert it to 8 or 16 bits first")
     image.load()  # also finds truncated files, which OpenCV reads without a word
     if depth == 16:
-        stored = (
-            _deep(content, name) if format == "PNG" else tiff.straight(_deep(tiff.as_stored(content), name), content)
-        )
+        straight = format == "PNG"
+        deep = _deep(content if straight else tiff.as_stored(content), name)
+        stored = deep if straight else tiff.straight(deep, directory)
         grey = image.mode in _GREY or (format == "PNG" and content[25] in (0, 4))  # PNG's kinds without colour
         return _split(upright(_keyed(_as_grey(stored) if grey else stored, image), orientation))
     stored = _channels(image, name)
@@ -214,10 +247,10 @@ def _decoded(
     return _split(stored if turned else upright(stored, orientation))
 
 
-def _depth(image: Image.Image, format: str, content: bytes) -> int:
+def _depth(format: str, content: bytes, directory: Directory) -> int:
     if format == "PNG":
         return content[24]
-    return tiff.depth(content) if format == "TIFF" else 8
+    return tiff.depth(directory) if format == "TIFF" else 8
 
 
 def _channels(image: Image.Image, name: str) -> Array:

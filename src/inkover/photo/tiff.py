@@ -21,15 +21,13 @@ _PIXELS = frozenset(
 """Tags that describe how the old pixels lie in the file; they are written anew or hold for those alone."""
 
 
-def depth(content: bytes) -> int:
+def depth(directory: Directory) -> int:
     """Return the largest number of bits a channel."""
-    directory = parsed(content)
     return max(directory.numbers(258), default=1)
 
 
-def strange(content: bytes) -> str | None:
+def strange(directory: Directory) -> str | None:
     """Say what a TIFF holds that could not come back as it was; None for plain colours, grey, and transparency."""
-    directory = parsed(content)
     kinds = {1: "whole numbers", 2: "signed numbers", 3: "floating point values", 4: "whole numbers"}
     kind = next((kinds.get(number, "complex numbers") for number in directory.numbers(339) if number not in (1, 4)), "")
     channels = directory.number(277, 1)
@@ -38,9 +36,9 @@ def strange(content: bytes) -> str | None:
         return kind
     if directory.number(262, 1) != 5 and (further > 1 or (further == 1 and directory.number(338, 2) not in (1, 2))):
         return f"{channels} channels, of which {further} are neither colour nor transparency"
-    if depth(content) > 16 or (depth(content) == 16 and directory.number(284, 1) == 2 and channels > 1):
-        planes = " in separate planes" if directory.number(284, 1) == 2 else ""
-        return f"{depth(content)} bits a channel{planes}"
+    bits, apart = depth(directory), directory.number(284, 1) == 2
+    if bits > 16 or (bits == 16 and apart and channels > 1):
+        return f"{bits} bits a channel{' in separate planes' if apart else ''}"
     return None
 
 
@@ -49,7 +47,7 @@ def described(content: bytes) -> str:
     directory = parsed(content)
     if not directory.numbers(256) or not directory.numbers(257):
         return ""
-    return strange(content) or f"{directory.number(277, 1)} channels of {depth(content)} bits"
+    return strange(directory) or f"{directory.number(277, 1)} channels of {depth(directory)} bits"
 
 
 def as_stored(content: bytes) -> bytes:
@@ -65,9 +63,8 @@ def as_stored(content: bytes) -> bytes:
     return bytes(changed)
 
 
-def straight(stored: Array, content: bytes) -> Array:  # (H, W, 1 to 4) uint16 as the file holds them
+def straight(stored: Array, directory: Directory) -> Array:  # (H, W, 1 to 4) uint16 as the file holds them
     """Return 16-bit channels in which white is the largest value and colours are not multiplied with transparency."""
-    directory = parsed(content)
     if directory.number(262, 1) == 0:
         stored = np.concatenate([np.uint16(65535) - stored[..., :1], stored[..., 1:]], axis=2)
     if stored.shape[2] in (2, 4) and directory.number(338, 2) == 1:
@@ -77,20 +74,19 @@ def straight(stored: Array, content: bytes) -> Array:  # (H, W, 1 to 4) uint16 a
     return stored
 
 
-def orientation(content: bytes) -> int:
+def orientation(directory: Directory) -> int:
     """Return the EXIF orientation of the stored pixels."""
-    return parsed(content).number(_ORIENTATION, 1)
+    return directory.number(_ORIENTATION, 1)
 
 
-def xmp(content: bytes) -> bytes | None:
+def xmp(directory: Directory) -> bytes | None:
     """Return the XMP packet, None where there is none."""
-    entry = parsed(content).entries.get(_XMP)
+    entry = directory.entries.get(_XMP)
     return entry.data if entry else None
 
 
-def exif(content: bytes) -> bytes | None:
+def exif(directory: Directory) -> bytes | None:
     """Return the tags that are not about pixels as an EXIF block; None where there are none."""
-    directory = parsed(content)
     kept = {tag: entry for tag, entry in directory.entries.items() if tag not in _PIXELS | {_XMP, _ICC}}
     if not kept and not directory.below:
         return None

@@ -16,6 +16,7 @@ from inkover.photo import blocks, exif, huffman, jpeg, png, tiff, xmp
 from inkover.photo.atomic import write_whole
 from inkover.photo.orientation import stored
 from inkover.photo.photo import Array, Metadata, Photo
+from inkover.photo.reading import jpeg_pixels
 
 _SUFFIXES = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".webp": "WEBP",
@@ -63,8 +64,9 @@ def write(photo: Photo, path: str | Path, original: Photo, mask: Array | None = 
 
     Metadata comes from the original. In the original's own format the stored orientation stays, PNG keeps its chunks,
     TIFF its tags, lossless WebP stays lossless, and a JPEG keeps its quantisation tables, its sampling and the
-    coefficients of every block that neither mask nor change touches. ``mark`` adds the machine-readable mark of an
-    edited picture (IPTC DigitalSourceType, compositeWithTrainedAlgorithmicMedia) to the XMP.
+    coefficients of every block that neither mask nor change touches, of this edit and of those before it in memory.
+    ``mark`` adds the machine-readable mark of an edited picture (IPTC DigitalSourceType,
+    compositeWithTrainedAlgorithmicMedia) to the XMP.
     """
     path = Path(path)
     format = format_of(path)
@@ -131,7 +133,8 @@ def _jpeg(photo: Photo, original: Photo, mark: bool) -> bytes:
         return _new_jpeg(_eight_bits(channels), metadata)
     parts = list(jpeg.segments(content))
     frame = jpeg.frame(parts)
-    changed = stored((photo.pixels != original.pixels).any(axis=2), metadata.orientation)
+    held = jpeg_pixels(content, metadata.orientation) if original.edited else original.pixels
+    changed = stored((photo.pixels != held).any(axis=2), metadata.orientation)
     planes = blocks.edited(blocks.coefficients(parts), frame, channels, changed)
     return jpeg.reassembled(parts, metadata, huffman.coded(planes, frame))
 

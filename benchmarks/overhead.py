@@ -53,9 +53,9 @@ class Recorded:
 @torch.no_grad()
 def bare(parts: Any, asked: list[tuple[str, tuple[Any, ...]]]) -> None:
     """Run the networks alone."""
-    scale = parts.vae.config.scaling_factor
+    scale, dtype = parts.vae.config.scaling_factor, parts.unet.dtype
     run: dict[str, Callable[..., Any]] = {
-        "unet": lambda x, t, words: parts.unet(x.to(parts.unet.dtype), t, words.to(parts.unet.dtype)).sample,
+        "unet": lambda x, t, words: parts.unet(x.to(dtype), t, words.to(dtype)).sample,
         "encode": lambda pixels: parts.vae.encode(pixels).latent_dist.mode(),
         "decode": lambda latent: parts.vae.decode(latent / scale).sample,
     }

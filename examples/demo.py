@@ -16,16 +16,7 @@ from inkover.app.progress import shown
 
 HERE = Path(__file__).parent
 OUT = HERE.parent / "demo"
-OTHER = {"red": "blue", "blue": "red", "green": "purple", "yellow": "blue", "orange": "blue", "purple": "green"}
-
-
-def another_colour(caption: str) -> str:
-    """Return the caption with its first colour word turned into another colour."""
-    words = caption.split()
-    for index, word in enumerate(words):
-        if word in OTHER:
-            return " ".join([*words[:index], OTHER[word], *words[index + 1 :]])
-    raise SystemExit(f"no colour to change in {caption!r}")
+PHOTO, WAS, BECOMES = "ball-and-cube.jpg", "yellow", "red"
 
 
 def side_by_side(before: Path, after: Path, out: Path, height: int = 512) -> None:
@@ -39,11 +30,10 @@ def side_by_side(before: Path, after: Path, out: Path, height: int = 512) -> Non
 
 
 def main() -> None:
-    """Edit the first bundled photo."""
+    """Edit one bundled photo."""
     captions: dict[str, str] = json.loads((HERE / "captions.json").read_text(encoding="utf-8"))
-    name, source = next(iter(captions.items()))
-    photo = HERE / name
-    target = another_colour(source)
+    photo, source = HERE / PHOTO, captions[PHOTO]
+    target = source.replace(WAS, BECOMES)
     OUT.mkdir(exist_ok=True)
     edited, mask, both = OUT / f"edited{photo.suffix}", OUT / "mask.png", OUT / "before-after.png"
     print(f"photo  {photo.name}\nfrom   {source}\nto     {target}", flush=True)

@@ -294,7 +294,7 @@ def test_a_method_without_a_mask_of_its_own_finds_none() -> None:
         {"grow": None},
         {"feather": "wide"},
         {"cleanup": {"color": True}},
-        {"mask": object()},
+        {"mask": {"a": 1}},
         {"mask": [[1], [1, 2]]},
     ],
     ids=str,

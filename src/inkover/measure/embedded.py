@@ -19,7 +19,7 @@ from inkover.models.contract import Model
 from inkover.tabletop.captions import caption
 from inkover.tabletop.edits import HELD_OUT_SEEDS
 from inkover.tabletop.likeness import Likeness
-from inkover.tabletop.probe import ATTRIBUTES, Box, Probe, cut
+from inkover.tabletop.probe import ATTRIBUTES, Box, Probe, cut, overlap
 from inkover.tabletop.scene import Scene, draw, render
 
 AMONG = 32
@@ -160,7 +160,7 @@ def objects(probe: Probe, picture: Picture, count: int) -> list[tuple[str, str]]
     sure = said["kind"].softmax(1)[:, :-1].max(1)
     chosen: list[int] = []
     for k in sure.values.argsort(descending=True).tolist():
-        if len(chosen) < count and all(_overlap(boxes[k], boxes[c]) < 0.25 for c in chosen):
+        if len(chosen) < count and all(overlap(boxes[k], boxes[c]) < 0.25 for c in chosen):
             chosen.append(k)
     colours = said["colour"].argmax(1)
     return [(ATTRIBUTES["kind"][int(sure.indices[k])], ATTRIBUTES["colour"][int(colours[k])]) for k in chosen]
@@ -173,9 +173,3 @@ def _windows(side: int) -> Iterator[Box]:
         for y in np.linspace(0, side - size, max(int((1 - share) / share * 4), 2)):
             for x in np.linspace(0, side - size, max(int((1 - share) / share * 4), 2)):
                 yield float(y), float(x), float(y + size), float(x + size)
-
-
-def _overlap(a: Box, b: Box) -> float:
-    height, width = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    least = min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
-    return max(height, 0.0) * max(width, 0.0) / least

@@ -51,7 +51,8 @@ class Edit:
 VISIBLE = 12  # of 255, in any channel: a smaller difference is not seen
 
 
-def _other(rng: np.random.Generator, choices: tuple[str, ...], *taken: str) -> str:
+def another(rng: np.random.Generator, choices: tuple[str, ...], *taken: str) -> str:
+    """Return one of the choices that is not taken."""
     return str(rng.choice([c for c in choices if c not in taken]))
 
 
@@ -68,19 +69,19 @@ def _swap(kind: str, scene: Scene, after: Thing, attribute: str, wanted: str) ->
 def recolour(scene: Scene, rng: np.random.Generator) -> Edit:
     """Give the first object another colour."""
     thing = scene.things[0]
-    colour = _other(rng, tuple(COLOURS), *(t.colour for t in scene.things))
+    colour = another(rng, tuple(COLOURS), *(t.colour for t in scene.things))
     return _swap("recolour", scene, replace(thing, colour=colour), "colour", colour)
 
 
 def refinish(scene: Scene, rng: np.random.Generator) -> Edit:
     """Give the first object stripes, spots, a gloss, or take them away."""
-    finish = _other(rng, FINISHES, scene.things[0].finish)
+    finish = another(rng, FINISHES, scene.things[0].finish)
     return _swap("refinish", scene, replace(scene.things[0], finish=finish), "finish", finish)
 
 
 def substitute(scene: Scene, rng: np.random.Generator) -> Edit:
     """Put another kind of object in the first one's place, colour and finish kept."""
-    kind = _other(rng, KINDS, *(t.kind for t in scene.things))
+    kind = another(rng, KINDS, *(t.kind for t in scene.things))
     return _swap("replace", scene, replace(scene.things[0], kind=kind), "kind", kind)
 
 
@@ -100,7 +101,7 @@ def add(scene: Scene, rng: np.random.Generator) -> Edit:
 
 def resurface(scene: Scene, rng: np.random.Generator) -> Edit:
     """Lay another surface under everything."""
-    surface = _other(rng, SURFACES, scene.surface)
+    surface = another(rng, SURFACES, scene.surface)
     after = replace(scene, surface=surface)
     words = f"{scene.surface} -> {surface}"
     return Edit("surface", scene, after, caption(scene), caption(after), words, None, "surface", surface)
@@ -108,7 +109,7 @@ def resurface(scene: Scene, rng: np.random.Generator) -> Edit:
 
 def backdrop(scene: Scene, rng: np.random.Generator) -> Edit:
     """Hang another backdrop behind everything."""
-    background = _other(rng, BACKGROUNDS, scene.background)
+    background = another(rng, BACKGROUNDS, scene.background)
     after = replace(scene, background=background)
     words = f"{scene.background} -> {background}"
     return Edit("background", scene, after, caption(scene), caption(after), words, None, "background", background)
@@ -117,7 +118,7 @@ def backdrop(scene: Scene, rng: np.random.Generator) -> Edit:
 def several(scene: Scene, rng: np.random.Generator) -> Edit:
     """Recolour the first object and lay another surface, in one go."""
     first = recolour(scene, rng)
-    both = replace(first.after, surface=_other(rng, SURFACES, scene.surface))
+    both = replace(first.after, surface=another(rng, SURFACES, scene.surface))
     words = f"{first.words}; {scene.surface} -> {both.surface}"
     return Edit("several", scene, both, caption(scene), caption(both), words, 0, "colour", first.wanted)
 
@@ -145,7 +146,7 @@ def rotate(scene: Scene, rng: np.random.Generator) -> Edit:
     """Turn the first object about the vertical."""
     thing = scene.things[0]
     if thing.kind not in TURNING:
-        thing = replace(thing, kind=_other(rng, TURNING, *(t.kind for t in scene.things)))
+        thing = replace(thing, kind=another(rng, TURNING, *(t.kind for t in scene.things)))
         scene = scene.with_thing(0, thing)
     return _moved("rotate", scene, replace(thing, turn=thing.turn + float(rng.uniform(0.5, 1.2))))
 

@@ -49,6 +49,13 @@ def whole(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cut(pixels, (0.0, 0.0, float(pixels.shape[0]), float(pixels.shape[1])), margin=0.0)
 
 
+def overlap(a: Box, b: Box) -> float:
+    """Return the share of the smaller box that both hold."""
+    height, width = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    least = min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
+    return max(height, 0.0) * max(width, 0.0) / least
+
+
 def _trunk(widths: tuple[int, ...]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in zip((3, *widths), widths, strict=False):

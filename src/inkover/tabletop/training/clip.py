@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
 
 from inkover.tabletop.captions import vary
+from inkover.tabletop.edits import another
 from inkover.tabletop.scene import COLOURS, Scene
 from inkover.tabletop.shapes import KINDS
 from inkover.tabletop.textures import BACKGROUNDS, FINISHES, SURFACES
@@ -68,24 +69,20 @@ def almost(scene: Scene, rng: np.random.Generator) -> Scene:
     things, choice = list(scene.things), rng.random()
     if not things or choice < 0.2:
         if rng.random() < 0.5:
-            return replace(scene, surface=_other(rng, SURFACES, scene.surface))
-        return replace(scene, background=_other(rng, BACKGROUNDS, scene.background))
+            return replace(scene, surface=another(rng, SURFACES, scene.surface))
+        return replace(scene, background=another(rng, BACKGROUNDS, scene.background))
     k = int(rng.integers(len(things)))
     if len(things) > 1 and choice < 0.5:
         other = (k + 1) % len(things)
         a, b = things[k], things[other]
         things[k], things[other] = replace(a, colour=b.colour), replace(b, colour=a.colour)
     elif choice < 0.7:
-        things[k] = replace(things[k], colour=_other(rng, tuple(COLOURS), *(t.colour for t in things)))
+        things[k] = replace(things[k], colour=another(rng, tuple(COLOURS), *(t.colour for t in things)))
     elif choice < 0.88:
-        things[k] = replace(things[k], kind=_other(rng, KINDS, *(t.kind for t in things)))
+        things[k] = replace(things[k], kind=another(rng, KINDS, *(t.kind for t in things)))
     else:
-        things[k] = replace(things[k], finish=_other(rng, FINISHES, things[k].finish))
+        things[k] = replace(things[k], finish=another(rng, FINISHES, things[k].finish))
     return replace(scene, things=tuple(things))
-
-
-def _other(rng: np.random.Generator, choices: tuple[str, ...], *taken: str) -> str:
-    return str(rng.choice([c for c in choices if c not in taken]))
 
 
 def pair(scene: Scene, rng: np.random.Generator) -> tuple[str, str]:

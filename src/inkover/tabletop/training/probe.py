@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inkover.tabletop.probe import ATTRIBUTES, Box, Probe, cut, whole
+from inkover.tabletop.probe import ATTRIBUTES, Box, Probe, cut, overlap, whole
 from inkover.tabletop.scene import Scene, Thing
 from inkover.tabletop.training import data
 from inkover.tabletop.training.loop import Run, fit
@@ -71,7 +71,7 @@ def train(net: Probe, photos: data.Photos, run: Run, batch: int) -> Probe:
             side = rng.uniform(18, 60)
             y, x = rng.uniform(0, data.SIDE - side, 2)
             box = (y, x, y + side, x + side)
-            if all(_overlap(box, _sure(boxes[k])) < 0.1 for k in known):
+            if all(overlap(box, _sure(boxes[k])) < 0.1 for k in known):
                 return *_views(pixels, box), _target(scene, None)
         return example(rng)
 
@@ -96,10 +96,3 @@ def _views(pixels: NDArray[np.uint8], box: Box) -> tuple[NDArray[np.uint8], NDAr
 def _sure(box: Box | None) -> Box:
     assert box is not None
     return box
-
-
-def _overlap(a: Box, b: Box) -> float:
-    """Return the share of the smaller box that both hold."""
-    height, width = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    least = min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
-    return max(height, 0.0) * max(width, 0.0) / least

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -68,3 +69,21 @@ def test_amounts_out_of_range_and_other_sizes_are_refused(picture):
             cleanup(photo, photo, _square(80, 20), **how)
     with pytest.raises(InkoverError, match="differ"):
         cleanup(photo, photo, _square(90, 20), color=True)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("how", [{"color": True}, {"sharpen": 0.7}, {"color": True, "sharpen": 0.3}])
+def test_cleaning_the_masked_part_is_cleaning_all_of_the_frame(picture, monkeypatch, seed, how):
+    random = np.random.default_rng(seed)
+    height, width = random.integers(80, 300, 2)
+    photo = Photo.from_array(picture(height, width, seed=seed))
+    mask = np.zeros(photo.size, np.float32)
+    top, left = random.integers(0, height - 40), random.integers(0, width - 40)
+    mask[top : top + random.integers(10, 90), left : left + random.integers(10, 90)] = 1
+    drifted = np.where(mask[..., None] > 0, np.minimum(photo.pixels, 245) + np.uint8(9), photo.pixels)
+    after = replace(photo, pixels=drifted)
+    part = cleanup(photo, after, mask, **how)
+    module = importlib.import_module("inkover.photo.cleanup")  # the package gives its function that name
+    monkeypatch.setattr(module, "_margin", lambda box, size: (0, 0, *size))
+    assert np.array_equal(part.pixels, cleanup(photo, after, mask, **how).pixels)
+    assert not np.array_equal(part.pixels, drifted)

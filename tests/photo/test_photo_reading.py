@@ -390,3 +390,30 @@ def test_what_cannot_be_opened_is_said(tmp_path, image, monkeypatch):
 
     monkeypatch.setattr("builtins.open", refuse)
     _refused(path, "Permission denied")
+
+
+@pytest.mark.parametrize("how", [{}, {"compression": "zlib"}, {"compression": "zlib", "planarconfig": "separate"}])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_eight_bits_multiplied_with_their_transparency_come_straight(tmp_path, picture, how, channels):
+    straight = picture(70, 90, channels)
+    straight[..., -1] = np.linspace(255, 40, 90).astype(np.uint8)
+    multiplied = straight.copy()
+    multiplied[..., :-1] = straight[..., :-1].astype(int) * straight[..., -1:] // 255
+    kind = {"photometric": "rgb" if channels == 4 else "minisblack", "extrasamples": ["assocalpha"]}
+    if channels == 2 and "planarconfig" in how:
+        pytest.skip("Pillow opens no such file")
+    stored = np.moveaxis(multiplied, -1, 0) if "planarconfig" in how else multiplied
+    tifffile.imwrite(tmp_path / "photo.tif", stored, **({"planarconfig": "contig"} | kind | how))
+    photo = read(tmp_path / "photo.tif")
+    assert np.array_equal(photo.alpha, straight[..., -1])
+    apart = np.abs(photo.pixels.astype(int) - straight[..., : channels - 1])
+    assert (apart <= 2 * 255 / straight[..., -1:].astype(float)).all()  # what two roundings can take
+
+
+def test_multiplied_colours_in_planes_are_refused_for_what_they_are(tmp_path, picture):
+    planes = np.moveaxis(picture(70, 90, 4), -1, 0)
+    tifffile.imwrite(
+        tmp_path / "photo.tif", planes, photometric="rgb", extrasamples=["assocalpha"], planarconfig="separate"
+    )
+    with pytest.raises(InkoverError, match="multiplied with their transparency, in separate planes"):
+        read(tmp_path / "photo.tif")

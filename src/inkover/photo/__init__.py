@@ -6,7 +6,7 @@ from inkover.photo.compose import lay
 from inkover.photo.geometry import Canvas, extent
 from inkover.photo.photo import Metadata, Photo
 from inkover.photo.reading import FORMATS, read
-from inkover.photo.writing import check_output, default_output, format_of, write
+from inkover.photo.writing import check_output, default_output, format_of, misnamed, write
 
 __all__ = [
     "FORMATS",
@@ -19,6 +19,7 @@ __all__ = [
     "extent",
     "format_of",
     "lay",
+    "misnamed",
     "read",
     "write",
     "write_whole",

@@ -24,6 +24,7 @@ _COSINES = np.array(
 _FORWARD = np.kron(_COSINES, _COSINES)  # (64, 64): a block's samples, row by row, to its coefficients
 _RANGE = -1024, 1023  # of eight bits
 _AT_ONCE = 1 << 15  # blocks
+_ROWS = 64  # compared at once
 
 
 def coefficients(parts: list[Segment]) -> tuple[Array, ...]:
@@ -50,7 +51,7 @@ def edited(
     changed: Array,  # (H, W) bool: where it differs from the file
 ) -> tuple[Array, ...]:
     """Return new coefficients for the blocks with a changed pixel; samples without one keep their exact value."""
-    mcus = _touched_mcus(changed, frame)
+    mcus = touched_mcus(changed, frame)
     if mcus is None:
         return planes
     picture, moved = _padded(stored, frame, mcus), _padded(changed, frame, mcus)
@@ -61,7 +62,17 @@ def edited(
     )  # fmt: skip
 
 
-def _touched_mcus(changed: Array, frame: Frame) -> tuple[int, int, int, int] | None:
+def differing(one: Array, other: Array) -> Array:  # (H, W, 3) twice -> (H, W) bool
+    """Say at which pixels two pictures of one size differ; parts that are the same cost next to nothing."""
+    changed = np.zeros(one.shape[:2], bool)
+    for first in range(0, len(one) if one is not other else 0, _ROWS):
+        rows = slice(first, first + _ROWS)
+        if not np.array_equal(one[rows], other[rows]):
+            changed[rows] = (one[rows] != other[rows]).any(axis=2)
+    return changed
+
+
+def touched_mcus(changed: Array, frame: Frame) -> tuple[int, int, int, int] | None:
     """Return the box of MCUs (y0, x0, y1, x1) that holds every changed pixel."""
     down, across = frame.most
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))

@@ -72,6 +72,11 @@ class Canvas:
         box = np.ascontiguousarray(self.crop(mask), dtype=np.float32)
         return np.clip(shrunk_or_grown(box, self.working), 0.0, 1.0)
 
+    def touched(self, mask: Array) -> Floats:  # (H, W) -> (h, w), in [0, 1]
+        """Return how much of each working pixel has a mask over 0: its ``shrink``, without the rest of the photo."""
+        box = (self.crop(mask) > 0).astype(np.float32)
+        return np.clip(shrunk_or_grown(box, self.working), 0.0, 1.0)
+
     def grow_back(self, picture: Array) -> Floats:  # (h, w[, k]) -> (box_h, box_w[, k])
         """Bring anything in the working frame smoothly to the box's size."""
         return self.grow_rows(picture, 0, self.box_size[0])

@@ -22,7 +22,7 @@ _BITS_OF = np.array([value.bit_length() for value in range(1 << 12)], np.uint8)
 class Tokens:
     """Symbols in the order of coding, each with the bits that follow it; one restart interval."""
 
-    table: Array  # uint8: 2 * (0 first component, 1 the others) + (0 DC, 1 AC)
+    table: Array  # uint8: 2 * (which pair of tables) + (0 DC, 1 AC)
     symbol: Array  # uint8
     bits: Array  # uint16
     length: Array  # uint8: how many bits
@@ -65,19 +65,28 @@ def _groups(frame: Frame) -> list[tuple[int, ...]]:
 
 def _intervals(planes: tuple[Array, ...], frame: Frame, group: tuple[int, ...]) -> Iterator[Tokens]:
     """Yield the tokens of each restart interval of a scan."""
-    ordered = [_in_order(planes[i], frame, i, alone=len(group) == 1) for i in group]  # (MCUs, blocks, 64)
+    ordered = [in_order(planes[i], frame, i, alone=len(group) == 1) for i in group]  # (MCUs, blocks, 64)
     blocks = np.concatenate(ordered, axis=1)
     owner = np.repeat(np.arange(len(group)), [one.shape[1] for one in ordered])
+    chroma = (np.array(group) > 0)[owner]  # the first component has tables of its own
     per_interval = frame.restart or len(blocks)
     for first in range(0, len(blocks), per_interval):
-        mcus = blocks[first : first + per_interval]
-        differences = _differences(mcus[..., 0], owner)
-        chroma = np.broadcast_to((np.array(group) > 0)[owner], differences.shape)
-        flat = (mcus.reshape(-1, 64), differences.reshape(-1), chroma.reshape(-1))
-        yield _joined([_tokens(*(x[i : i + _AT_ONCE] for x in flat)) for i in range(0, len(flat[0]), _AT_ONCE)])
+        yield tokens(blocks[first : first + per_interval], owner, chroma, np.zeros(len(group), np.int64))
 
 
-def _in_order(plane: Array, frame: Frame, index: int, alone: bool) -> Array:
+def tokens(
+    mcus: Array,  # (MCUs, blocks of an MCU, 64), zigzag
+    owner: Array,  # (blocks of an MCU,) the component of each block, counted within the scan
+    pair: Array,  # (blocks of an MCU,) its pair of tables
+    means: Array,  # (components,) the DC that each component's first block is coded against
+) -> Tokens:
+    """Turn consecutive MCUs into tokens."""
+    differences = _differences(mcus[..., 0], owner, means)
+    flat = (mcus.reshape(-1, 64), differences.reshape(-1), np.broadcast_to(pair, differences.shape).reshape(-1))
+    return _joined([_tokens(*(x[i : i + _AT_ONCE] for x in flat)) for i in range(0, len(flat[0]), _AT_ONCE)])
+
+
+def in_order(plane: Array, frame: Frame, index: int, alone: bool) -> Array:
     """Return a component's blocks as (MCUs, blocks of an MCU, 64), zigzag; blocks past the edge hold a mean only."""
     component = frame.components[index]
     down, across = (1, 1) if alone else (component.down, component.across)
@@ -93,16 +102,16 @@ def _in_order(plane: Array, frame: Frame, index: int, alone: bool) -> Array:
     return ordered
 
 
-def _differences(means: Array, owner: Array) -> Array:  # means: (MCUs, blocks of an MCU)
-    """Return each block's DC less that of its component's block before it, 0 before the first."""
+def _differences(means: Array, owner: Array, before: Array) -> Array:  # means: (MCUs, blocks of an MCU)
+    """Return each block's DC less that of its component's block before it."""
     differences = means.astype(np.int64)
     for component in np.unique(owner):
         mine = means[:, owner == component].astype(np.int64)
-        differences[:, owner == component] = np.diff(mine.reshape(-1), prepend=0).reshape(mine.shape)
+        differences[:, owner == component] = np.diff(mine.reshape(-1), prepend=before[component]).reshape(mine.shape)
     return differences
 
 
-def _tokens(blocks: Array, differences: Array, chroma: Array) -> Tokens:
+def _tokens(blocks: Array, differences: Array, pair: Array) -> Tokens:
     """Turn blocks (n, 64) in zigzag order into tokens: DC, runs of zeros with a value each, end of block."""
     block, position = np.nonzero(blocks[:, 1:])
     value = blocks[block, position + 1].astype(np.int64)
@@ -117,7 +126,7 @@ def _tokens(blocks: Array, differences: Array, chroma: Array) -> Tokens:
     start = np.cumsum(count) - count
     at = start[block] + np.cumsum(pieces) - (np.cumsum(inside) - inside)[block]
     total = int(count.sum())
-    table = np.repeat(chroma.astype(np.uint8) * 2 + 1, count).astype(np.uint8)
+    table = np.repeat(pair.astype(np.uint8) * 2 + 1, count).astype(np.uint8)
     symbol, bits = np.full(total, _SIXTEEN_ZEROS, np.uint8), np.zeros(total, np.uint16)
     length = np.zeros(total, np.uint8)
     table[start] -= 1
@@ -161,7 +170,7 @@ def table(counts: Array) -> Table:  # counts: (256,) how often each symbol comes
     longest = max(bits for bits in range(17) if of_length[bits])
     of_length[longest] -= 1  # the word of all ones, kept free by symbol 256
     symbols = sorted((symbol for symbol in depth if symbol < 256), key=lambda symbol: (depth[symbol], symbol))
-    return _canonical(tuple(of_length[1:17]), bytes(symbols))
+    return canonical(tuple(of_length[1:17]), bytes(symbols))
 
 
 def _depths(counts: dict[int, int]) -> dict[int, int]:
@@ -177,7 +186,8 @@ def _depths(counts: dict[int, int]) -> dict[int, int]:
     return depth
 
 
-def _canonical(counts: tuple[int, ...], symbols: bytes) -> Table:
+def canonical(counts: tuple[int, ...], symbols: bytes) -> Table:
+    """Give each symbol its word: the next one of its length (T.81, C.2)."""
     code, length = np.zeros(256, np.uint64), np.zeros(256, np.int64)
     word, index = 0, 0
     for bits, count in enumerate(counts, start=1):
@@ -193,24 +203,27 @@ def _scan_segment(frame: Frame, group: tuple[int, ...], intervals: list[Tokens],
     selectors = b"".join(struct.pack("BB", frame.components[i].id, 0x11 if i else 0x00) for i in group)
     pieces = []
     for index, part in enumerate(intervals):
-        pieces.append(_packed(part, tables).replace(b"\xff", b"\xff\0"))
+        pieces.append(filled(*packed(part, tables)).replace(b"\xff", b"\xff\0"))
         pieces.append(bytes((0xFF, 0xD0 + index % 8)))
     return Segment(SOS, bytes([len(group)]) + selectors + b"\0\x3f\0", b"".join(pieces[:-1]))
 
 
-def _packed(tokens: Tokens, tables: list[Table]) -> bytes:
-    """Return the tokens' words and bits one after the other, the last byte filled with ones."""
+def filled(whole: bytes, rest: int, left: int) -> bytes:
+    """Return whole bytes and the ``left`` bits of ``rest`` behind them, the last byte filled with ones."""
+    return whole + bytes([(rest << (8 - left)) | ((1 << (8 - left)) - 1)]) if left else whole
+
+
+def packed(tokens: Tokens, tables: list[Table], rest: int = 0, left: int = 0) -> tuple[bytes, int, int]:
+    """Return the tokens' words and bits behind the ``left`` bits of ``rest``: whole bytes, and the new rest."""
     codes, lengths = np.stack([one.code for one in tables]), np.stack([one.length for one in tables])
-    pieces, rest, left = [], 0, 0
+    pieces = []
     for first in range(0, len(tokens.symbol), _PACKED_AT_ONCE):
         part = slice(first, first + _PACKED_AT_ONCE)
         which, symbol, extra = tokens.table[part], tokens.symbol[part], tokens.length[part].astype(np.int64)
         words = (codes[which, symbol] << extra.astype(np.uint64)) | tokens.bits[part].astype(np.uint64)
         whole, rest, left = _bytes(words, lengths[which, symbol] + extra, rest, left)
         pieces.append(whole)
-    if left:
-        pieces.append(bytes([(rest << (8 - left)) | ((1 << (8 - left)) - 1)]))
-    return b"".join(pieces)
+    return b"".join(pieces), rest, left
 
 
 def _bytes(words: Array, lengths: Array, rest: int, left: int) -> tuple[bytes, int, int]:

@@ -17,7 +17,7 @@ EXIF, XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _OUTDATED = (b"MPF\0", b"JFXX\0")  # further pictures behind this one, a thumbnail: both show the old photo
 DHT, EOI, SOS, DQT, DRI, COM = 0xC4, 0xD9, 0xDA, 0xDB, 0xDD, 0xFE
 APP0, APP1, APP11, APP14 = 0xE0, 0xE1, 0xEB, 0xEE
-_FRAMES = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive"}
+FRAMES = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive"}
 _OTHER_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 _NEXT = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)  # a marker inside coded data that is not part of it
 LARGEST = 65533  # bytes a segment can hold
@@ -102,8 +102,8 @@ def segments(content: bytes) -> Iterator[Segment]:
 def check(content: bytes, size: tuple[int, int], name: str) -> None:
     """Raise for the rare kinds of JPEG whose blocks could not be kept, and for one that contradicts itself."""
     parts = list(segments(content))
-    marker = next((part.marker for part in parts if part.marker in (*_FRAMES, *_OTHER_FRAMES)), None)
-    if marker not in _FRAMES:
+    marker = next((part.marker for part in parts if part.marker in (*FRAMES, *_OTHER_FRAMES)), None)
+    if marker not in FRAMES:
         raise InkoverError(f"{name} is a lossless or arithmetic JPEG: convert it to PNG, or with jpegtran, first")
     found = frame(parts)
     whole = all(component.table.all() for component in found.components)  # a step of 0 would divide by it
@@ -115,7 +115,7 @@ def frame(parts: list[Segment]) -> Frame:
     """Read the frame out of a JPEG's segments."""
     tables: dict[int, Array] = {}
     restart, adobe, jfif = 0, None, False
-    start = next(part for part in parts if part.marker in _FRAMES)
+    start = next(part for part in parts if part.marker in FRAMES)
     for part in parts:
         if part.marker == SOS:
             break
@@ -186,6 +186,11 @@ def described(metadata: Metadata) -> list[Segment]:
 def coding_only(parts: list[Segment]) -> bytes:
     """Return the same picture without any metadata."""
     return b"\xff\xd8" + b"".join(part.bytes() for part in parts if not _is_metadata(part)) + b"\xff\xd9"
+
+
+def is_coding(part: Segment) -> bool:
+    """Say whether a segment is of the frame, its Huffman tables, restart intervals or scans."""
+    return part.marker in (*FRAMES, DHT, DRI, SOS)
 
 
 def _is_metadata(part: Segment) -> bool:

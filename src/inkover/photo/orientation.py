@@ -27,6 +27,12 @@ def upright(stored: Array, orientation: int) -> Array:
     return np.ascontiguousarray(_TURNS[orientation](stored))
 
 
+def stored_view(upright_picture: Array, orientation: int) -> Array:
+    """Return ``stored`` as a view of the upright picture: no pixel is copied."""
+    turn = _TURNS.get(_INVERSE.get(orientation, orientation))
+    return turn(upright_picture) if turn else upright_picture
+
+
 def stored(upright_picture: Array, orientation: int) -> Array:
     """Turn an upright picture (H, W, ...) back into the frame the file stores."""
     return upright(upright_picture, _INVERSE.get(orientation, orientation))

@@ -14,7 +14,7 @@ import numpy as np
 
 from inkover.errors import InkoverError
 from inkover.photo import exif as exifs
-from inkover.photo import jpeg, png, tiff, webp
+from inkover.photo import jpeg, png, tiff, webp, whole
 from inkover.photo.directory import Directory, parsed
 from inkover.photo.orientation import upright
 from inkover.photo.photo import Array, Metadata, Photo, check_size, sealed
@@ -243,6 +243,8 @@ def _decoded(
         grey = image.mode in _GREY or (format == "PNG" and content[25] in (0, 4))  # PNG's kinds without colour
         return _split(upright(_keyed(_as_grey(stored) if grey else stored, image), orientation))
     stored = _channels(image, name)
+    if format == "JPEG" and (lack := whole.missing(content, stored)):
+        raise ValueError(lack)
     turned = format == "TIFF"  # Pillow turns TIFF upright while loading, and nothing else
     return _split(stored if turned else upright(stored, orientation))
 

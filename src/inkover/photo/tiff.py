@@ -39,6 +39,8 @@ def strange(directory: Directory) -> str | None:
     bits, apart = depth(directory), directory.number(284, 1) == 2
     if bits > 16 or (bits == 16 and apart and channels > 1):
         return f"{bits} bits a channel{' in separate planes' if apart else ''}"
+    if apart and channels == 4 and directory.number(338, 2) == 1 and directory.number(259, _NONE) == _NONE:
+        return "colours that are multiplied with their transparency, in separate planes"  # Pillow knows no such thing
     return None
 
 

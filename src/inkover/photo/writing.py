@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from inkover.errors import InkoverError
-from inkover.photo import blocks, exif, huffman, jpeg, png, tiff, xmp
+from inkover.photo import blocks, exif, huffman, jpeg, png, splice, tiff, xmp
 from inkover.photo.atomic import write_whole
-from inkover.photo.orientation import stored
+from inkover.photo.orientation import stored, stored_view
 from inkover.photo.photo import Array, Metadata, Photo
 from inkover.photo.reading import jpeg_pixels
 
@@ -38,6 +38,12 @@ def format_of(path: Path) -> str:
     if format is None:
         raise InkoverError(f"{path}: unsupported suffix {path.suffix!r}: use one of {' '.join(sorted(_SUFFIXES))}")
     return format
+
+
+def misnamed(photo: Photo) -> str | None:
+    """Say what format a photo's name promises where its file holds another, None where the name is right or unknown."""
+    promised = None if photo.path is None else _SUFFIXES.get(photo.path.suffix.lower())
+    return None if promised == photo.format else promised
 
 
 def check_output(photo_path: str | Path | None, out: str | Path, force: bool) -> None:
@@ -83,7 +89,10 @@ def _restored(photo: Photo, original: Photo, mask: Array) -> Photo:
         raise InkoverError(f"the mask is {mask.shape} (H, W), the photo {photo.size}: save it at the photo's size")
     if photo.pixels is original.pixels or photo.pixels.dtype != original.pixels.dtype:
         return photo
-    return replace(photo, pixels=np.where((mask > 0)[..., None], photo.pixels, original.pixels))
+    astray = blocks.differing(photo.pixels, original.pixels) & ~(mask > 0)
+    if not astray.any():
+        return photo
+    return replace(photo, pixels=np.where(astray[..., None], original.pixels, photo.pixels))
 
 
 def _same(original: Photo, format: str) -> bytes | None:
@@ -93,6 +102,14 @@ def _same(original: Photo, format: str) -> bytes | None:
 
 def _prepared(photo: Photo, original: Photo, format: str, mark: bool) -> tuple[Array, Metadata]:
     """Return the channels (H, W, 1 to 4) as they are to be stored, and the metadata that goes with them."""
+    metadata = _described(original, format, mark)
+    colours = photo.pixels[..., :1] if photo.grey else photo.pixels
+    channels = colours if photo.alpha is None else np.concatenate([colours, photo.alpha[..., None]], axis=2)
+    return stored(channels, metadata.orientation), metadata
+
+
+def _described(original: Photo, format: str, mark: bool) -> Metadata:
+    """Return the metadata of the file to be written: stored upright unless the original was of this format."""
     metadata = original.metadata
     keeps_frame = _same(original, format) is not None
     if not keeps_frame and metadata.orientation != 1:
@@ -102,14 +119,11 @@ def _prepared(photo: Photo, original: Photo, format: str, mark: bool) -> tuple[A
             exif=metadata.exif and exif.with_orientation(metadata.exif, 1),
             xmp=metadata.xmp and xmp.set_upright(metadata.xmp),
         )
-    metadata = replace(
+    return replace(
         metadata,
         exif=metadata.exif and exif.without_thumbnail(metadata.exif),
         xmp=xmp.marked(metadata.xmp) if mark else metadata.xmp,
     )
-    colours = photo.pixels[..., :1] if photo.grey else photo.pixels
-    channels = colours if photo.alpha is None else np.concatenate([colours, photo.alpha[..., None]], axis=2)
-    return stored(channels, metadata.orientation), metadata
 
 
 def _png(photo: Photo, original: Photo, mark: bool) -> bytes:
@@ -128,15 +142,23 @@ def _jpeg(photo: Photo, original: Photo, mark: bool) -> bytes:
     if photo.alpha is not None:
         raise InkoverError("JPEG cannot hold the photo's transparency: use -o NAME.png")
     content = _same(original, "JPEG")
-    channels, metadata = _prepared(photo, original, "JPEG", mark)
     if content is None or photo.pixels.dtype != np.uint8:
+        channels, metadata = _prepared(photo, original, "JPEG", mark)
         return _new_jpeg(_eight_bits(channels), metadata)
+    metadata = _described(original, "JPEG", mark)
+    held = jpeg_pixels(content, metadata.orientation) if original.edited else original.pixels
+    changed = stored_view(blocks.differing(photo.pixels, held), metadata.orientation)
+    picture = stored_view(photo.pixels, metadata.orientation)
     parts = list(jpeg.segments(content))
     frame = jpeg.frame(parts)
-    held = jpeg_pixels(content, metadata.orientation) if original.edited else original.pixels
-    changed = stored((photo.pixels != held).any(axis=2), metadata.orientation)
-    planes = blocks.edited(blocks.coefficients(parts), frame, channels, changed)
-    return jpeg.reassembled(parts, metadata, huffman.coded(planes, frame))
+    return jpeg.reassembled(parts, metadata, _recoded(parts, frame, picture, changed))
+
+
+def _recoded(parts: list[jpeg.Segment], frame: jpeg.Frame, picture: Array, changed: Array) -> bytes:
+    """Return the segments from the frame to the end of the last scan, with the picture where it changed."""
+    if splice.pays(parts, frame) and (spliced := splice.coded(parts, frame, picture, changed)):
+        return spliced
+    return huffman.coded(blocks.edited(blocks.coefficients(parts), frame, picture, changed), frame)
 
 
 def _new_jpeg(channels: Array, metadata: Metadata) -> bytes:

@@ -55,3 +55,21 @@ def test_what_is_no_mask_is_refused(tmp_path):
 def test_a_folder_that_is_missing_is_said(tmp_path):
     with pytest.raises(InkoverError, match="cannot be written"):
         write_mask(np.ones((70, 90)), tmp_path / "none" / "mask.png")
+
+
+@pytest.mark.parametrize(("name", "how"), [("m.jpg", {"quality": 88}), ("m.webp", {"quality": 85}), ("m.avif", {})])
+def test_the_noise_of_a_lossy_mask_is_none_of_the_mask(tmp_path, name, how):
+    truth = np.zeros((150, 170), np.uint8)
+    truth[43:101, 37:119] = 255
+    Image.fromarray(truth).convert("RGB").save(tmp_path / name, **how)
+    with Image.open(tmp_path / name) as noisy:
+        assert name == "m.avif" or (np.asarray(noisy)[truth == 0] > 0).any()
+    assert np.array_equal(read_mask(tmp_path / name, (150, 170)), truth / np.float32(255))
+
+
+def test_the_greys_of_a_lossless_mask_stay(tmp_path):
+    values = np.tile(np.arange(256, dtype=np.uint8), (64, 1))
+    Image.fromarray(values).save(tmp_path / "m.png")
+    Image.fromarray(values).save(tmp_path / "m.tif")
+    for name in ("m.png", "m.tif"):
+        assert np.array_equal(read_mask(tmp_path / name, (64, 256)), values / np.float32(255))

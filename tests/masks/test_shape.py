@@ -82,3 +82,27 @@ def test_bounds_hold_every_pixel_over_zero():
     mask = np.zeros((50, 60))
     mask[10, 20] = mask[30, 45] = 1e-6
     assert bounds(mask) == (10, 20, 31, 46)
+
+
+@settings(max_examples=30, deadline=None)
+@given(masks(), st.integers(-6, 12), st.floats(0, 12), st.integers(0, 90))
+def test_the_frame_around_a_mask_has_no_part_in_it(mask, px, soft, seed):
+    """Of a mask in a larger frame, at any place in memory, the same bits come."""
+    top, left, below, right = np.random.default_rng(seed).integers(20, 60, 4)
+    framed = np.pad(np.pad(mask, 20), ((top, below), (left, right)))
+    here = slice(top, -below), slice(left, -right)
+    assert np.array_equal(grow(framed, px)[here], grow(np.pad(mask, 20), px))
+    (wide, used), (narrow, again) = feather(framed, soft), feather(np.pad(mask, 20), soft)
+    assert used == again and np.array_equal(wide[here], narrow)
+
+
+@settings(max_examples=30, deadline=None)
+@given(masks(), st.integers(1, 12), st.floats(1, 8))
+def test_looking_at_the_masked_part_is_looking_at_all(mask, px, soft):
+    distance = _distance(mask >= 0.5).astype(np.float32)
+    assert np.array_equal(grow(mask, px), np.where(distance <= px, np.float32(1), mask))
+    result, used = feather(mask, soft)
+    if used:
+        fade = np.clip(1 - distance / (np.floor(used) + 1), 0, 1)
+        fade[distance > used] = 0
+        assert np.array_equal(result, np.maximum(mask, fade * fade * (3 - 2 * fade)).astype(np.float32))

@@ -20,9 +20,7 @@ def bounds(mask: npt.NDArray[Any]) -> tuple[int, int, int, int]:
 
 def grow(mask: npt.NDArray[Any], px: float) -> Mask:
     """Grow what is at least half masked by a disc of ``px`` pixels; a negative number shrinks it."""
-    result = np.array(mask, np.float32)
-    y0, x0, y1, x1 = _around(mask, max(px, 0) + 1)
-    part = result[y0:y1, x0:x1]
+    result, part = _copied(mask, max(px, 0) + 1)
     if px > 0:
         part[_distance(part >= 0.5) <= px] = 1
     elif px < 0:
@@ -35,13 +33,11 @@ def feather(mask: npt.NDArray[Any], px: float) -> tuple[Mask, float]:
 
     At most an eighth of the mask's shorter side is used; under one pixel there is no edge to give.
     """
-    result = np.array(mask, np.float32)
     y0, x0, y1, x1 = bounds(mask)
     used = float(min(px, min(y1 - y0, x1 - x0) / 8))
+    result, part = _copied(mask, used + 1)
     if used < 1:
         return result, 0.0
-    y0, x0, y1, x1 = _around(mask, used + 1)
-    part = result[y0:y1, x0:x1]
     distance = _distance(part >= 0.5)
     fade = np.clip(1 - distance / (np.floor(used) + 1), 0, 1)
     fade[distance > used] = 0
@@ -49,11 +45,14 @@ def feather(mask: npt.NDArray[Any], px: float) -> tuple[Mask, float]:
     return result, used
 
 
-def _around(mask: npt.NDArray[Any], margin: float) -> tuple[int, int, int, int]:
-    """Return the mask's box with a margin, inside the picture."""
+def _copied(mask: npt.NDArray[Any], margin: float) -> tuple[Mask, Mask]:
+    """Return a copy of the mask, and its part (a view) that holds all that is masked, with a margin around."""
     y0, x0, y1, x1 = bounds(mask)
     wide = int(np.ceil(margin))
-    return max(y0 - wide, 0), max(x0 - wide, 0), min(y1 + wide, mask.shape[0]), min(x1 + wide, mask.shape[1])
+    here = slice(max(y0 - wide, 0), y1 + wide), slice(max(x0 - wide, 0), x1 + wide)
+    result = np.zeros(mask.shape, np.float32)  # costs nothing where nobody writes
+    result[here] = mask[here]
+    return result, result[here]
 
 
 def _distance(inside: npt.NDArray[np.bool_]) -> Mask:
@@ -63,4 +62,6 @@ def _distance(inside: npt.NDArray[np.bool_]) -> Mask:
     if not inside.any():
         return np.full(inside.shape, np.inf, np.float32)
     distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(distance, np.float32)
+    # OpenCV's last bit depends on where the array lies in memory; the squares are whole numbers, so (up to distances
+    # of a thousand pixels and more) rounding them makes it exact
+    return np.sqrt(np.rint(np.square(np.asarray(distance, np.float64)))).astype(np.float32)

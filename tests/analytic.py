@@ -17,6 +17,7 @@ from hypothesis import settings
 from torch import Tensor
 from torch.nn import functional as F
 
+from inkover.attention.control import Control
 from inkover.diffusion.level import Level, Levels, Prediction
 from inkover.diffusion.schedule import Spacing, cumulative, levels, scaled_linear
 from inkover.errors import InkoverError
@@ -137,7 +138,9 @@ class Analytic:
     def decode(self, latent: Tensor) -> Tensor:
         return F.interpolate(latent, scale_factor=2.0, mode="nearest")
 
-    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text]) -> Prediction:
+    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
+        if control is not None:
+            raise InkoverError("an analytic model has no attention that could be steered: use a network")
         if not rows or len(x) % len(rows):
             raise ValueError(f"{len(x)} latents cannot be cut into {len(rows)} equal rows")
         blocks = zip(x.chunk(len(rows)), rows.values(), strict=True)
@@ -151,9 +154,9 @@ class Counted(Analytic):
 
     forwards: list[tuple[tuple[str, ...], int]] = field(default_factory=list)
 
-    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text]) -> Prediction:
+    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
         self.forwards.append((tuple(rows), len(x)))
-        return super().predict(x, level, rows)
+        return super().predict(x, level, rows, control)
 
     @property
     def samples(self) -> int:

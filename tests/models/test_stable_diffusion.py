@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from inkover.attention.call import Call
+from inkover.attention.control import Control
 from inkover.diffusion.guide import guided
 from inkover.diffusion.samplers import deterministic
 from inkover.diffusion.schedule import Spacing
@@ -165,10 +167,11 @@ def test_float64_latents_stay_float64() -> None:
     assert found.x0.dtype == found.eps.dtype == torch.float64
 
 
-def test_no_gradient_is_kept() -> None:
-    model = tiny_model()
-    x = normal(1, 4, 16, 16).requires_grad_()
-    assert not model.predict(x, model.levels(4)[0], {"row": model.text("a")}).eps.requires_grad
+def test_a_gradient_is_kept_where_it_is_asked_for_and_nowhere_else() -> None:
+    model, x = tiny_model(), normal(1, 4, 16, 16)
+    rows, level = {"row": model.text("a")}, model.levels(4)[0]
+    assert not model.predict(x, level, rows).eps.requires_grad
+    assert model.predict(x.requires_grad_(), level, rows).eps.requires_grad
     assert not model.encode(normal(1, 3, 64, 64)).requires_grad
     assert not model.decode(normal(1, 4, 16, 16)).requires_grad
 
@@ -179,3 +182,34 @@ def test_levels_are_the_asked_ones(spacing: Spacing) -> None:
     assert len(levels) == 11
     assert [level.sigma for level in levels] == sorted((level.sigma for level in levels), reverse=True)
     assert (levels[-1].sigma == 0) == (spacing.end == "one")
+
+
+def test_a_text_knows_its_tokens() -> None:
+    text = tiny_model().text("a red pup")
+    assert text.tokens.prompt == "a red pup"
+    assert len(text.tokens) == text.hidden.shape[1] == 77
+    assert text.tokens.spans[:8] == ((0, 0), (0, 1), (2, 5), (6, 7), (7, 8), (8, 9), (0, 0), (0, 0))
+
+
+def test_a_control_hears_the_named_rows_and_its_answer_counts(kind: str) -> None:
+    model, x = tiny_model(kind), normal(2, 4, 16, 24)
+    heard = set[tuple[str, ...]]()
+
+    def silent(call: Call) -> Tensor:
+        heard.add(call.rows)
+        return torch.zeros_like(call())
+
+    rows = {"source": model.text("a red ball"), "target": model.text("a blue cube")}
+    level, control = model.levels(10)[3], Control(lambda site: site.kind == "cross", silent)
+    plain, deaf = (model.predict(torch.cat([x, x]), level, rows, one) for one in (None, control))
+    assert heard == {("source", "target")}
+    assert torch.equal(*(half.eps for half in deaf.split(2)))  # words that are not heard make no difference
+    assert not torch.equal(*(half.eps for half in plain.split(2)))
+
+
+def test_a_control_keeps_gradients() -> None:
+    model, x = tiny_model(), normal(2, 4, 16, 16).requires_grad_()
+    rows = {"source": model.text("a red ball"), "target": model.text("a blue cube")}
+    control = Control(lambda site: site.kind == "self", lambda call: call.swapped(k={"target": call.row("source").k})())
+    (grad,) = torch.autograd.grad(model.predict(x, model.levels(4)[1], rows, control).eps[1].sum(), x)
+    assert grad[0].abs().max() > 0  # the target's answer now depends on the source's latents

@@ -10,6 +10,7 @@ from time import perf_counter
 from torch import Tensor
 
 from inkover.app.progress import Show, Silent
+from inkover.attention.control import Control
 from inkover.diffusion.level import Level, Levels, Prediction
 from inkover.methods.contract import STAGES
 from inkover.models.contract import Model, Spacing, Text
@@ -130,7 +131,7 @@ class Counted:
         with self.meter.timed("decode"):
             return self.model.decode(latent)
 
-    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text]) -> Prediction:
+    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
         """Ask the network, counted."""
         with self.meter.evaluation(len(x)):
-            return self.model.predict(x, level, rows)
+            return self.model.predict(x, level, rows, control)

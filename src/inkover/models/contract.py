@@ -8,6 +8,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from inkover.attention.control import Control
+from inkover.attention.words import Tokens
 from inkover.diffusion.level import Level, Levels, Prediction
 from inkover.diffusion.schedule import Spacing
 
@@ -20,6 +22,7 @@ class Text:
 
     hidden: Tensor  # (1, words, width)
     extra: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])  # each (1, ...): pooled text, sizes
+    tokens: Tokens = Tokens("", (), ())  # the prompt's, one for each of hidden's words; none where nothing was read
 
 
 class Model(Protocol):
@@ -52,9 +55,10 @@ class Model(Protocol):
         """Turn clean latents into pixels (n, 3, h, w) in [-1, 1], not clamped."""
         ...
 
-    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text]) -> Prediction:
-        """Ask the network once.
+    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
+        """Ask the network once, with a control of its attention or without one.
 
         x is (len(rows) * n, c, h, w): one block of n latents for each named row, in order. The answer has x's shape.
+        InkoverError when there is a control and the network's attention cannot be heard.
         """
         ...

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from inkover.attention.control import Control
+from inkover.attention.tap import Layer, tapped
 from inkover.diffusion.level import Level, Levels, Prediction
 from inkover.diffusion.schedule import Spacing
 from inkover.diffusion.schedule import levels as grid
 from inkover.errors import InkoverError
+from inkover.models.attended import attention_layers
 from inkover.models.contract import Text
 from inkover.models.scheduler import Scheduler
+from inkover.models.tokens import tokens_of
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -67,6 +71,7 @@ class StableDiffusion:
     device: torch.device  # where the networks are, and the latents with them
     dtype: torch.dtype  # of the U-Net; asking the network itself costs a walk over its modules
     read: Callable[[str], Text]
+    layers: tuple[Layer, ...]  # the U-Net's attention
 
     def text(self, prompt: str) -> Text:
         """Read a prompt, once for each wording; InkoverError when it has more tokens than the model reads."""
@@ -92,14 +97,18 @@ class StableDiffusion:
         pixels: Tensor = vae.decode(code.to(self.device, vae.dtype)).sample
         return pixels.float()
 
-    @torch.no_grad()
-    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text]) -> Prediction:
-        """Ask the U-Net once, for all blocks of rows together; the answer is read in x's own dtype."""
+    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
+        """Ask the U-Net once, for all blocks of rows together; the answer is read in x's own dtype.
+
+        Gradients are kept where the latent or a prompt asks for them, and cost nothing anywhere else.
+        """
         if not rows or len(x) % len(rows):
             raise ValueError(f"{len(x)} latents cannot be cut into {len(rows)} equal rows")
         unet = self.parts.unet
         words = torch.cat([text.hidden.expand(len(x) // len(rows), -1, -1) for text in rows.values()])
-        raw = unet(x.to(self.dtype), level.time, encoder_hidden_states=words.to(self.dtype), return_dict=False)[0]
+        grad = torch.is_grad_enabled() and (x.requires_grad or words.requires_grad)
+        with torch.set_grad_enabled(grad), tapped(self.layers, control, tuple(rows)):
+            raw = unet(x.to(self.dtype), level.time, encoder_hidden_states=words.to(self.dtype), return_dict=False)[0]
         return self.scheduler.read(level, x, raw.to(x.dtype))
 
 
@@ -123,6 +132,7 @@ def stable_diffusion(
         device=parts.unet.device,
         dtype=parts.unet.dtype,
         read=lru_cache(maxsize=64)(partial(read_prompt, parts)),
+        layers=attention_layers(parts.unet),
     )
 
 
@@ -140,7 +150,7 @@ def read_prompt(parts: Parts, prompt: str) -> Text:
     wants_mask = getattr(encoder.config, "use_attention_mask", False)  # as diffusers' pipelines do
     mask = tokens.attention_mask.to(encoder.device) if wants_mask else None
     hidden: Tensor = encoder(tokens.input_ids.to(encoder.device), attention_mask=mask)[0]
-    return Text(hidden.float())
+    return Text(hidden.float(), tokens=tokens_of(tokenizer, prompt, tuple(tokens.input_ids[0].tolist())))
 
 
 def _shift(vae: AutoencoderKL) -> float:

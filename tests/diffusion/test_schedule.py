@@ -1,21 +1,21 @@
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import pytest
-from diffusers import DDIMScheduler, EulerDiscreteScheduler
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analytic import quick
-from inkover.diffusion.schedule import Spacing, cumulative, levels, scaled_linear, times
+from inkover.diffusion.schedule import KINDS, Kind, Spacing, cumulative, levels, scaled_linear, times
 from inkover.errors import InkoverError
 
 TABLE = cumulative(scaled_linear())
-SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
-Kind = Literal["leading", "trailing", "linspace"]
-kinds = st.sampled_from(get_args(Kind))
+SD: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
+kinds = st.sampled_from(KINDS)
+peers_warning = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # with numpy 2
 
 
 def test_the_table_has_the_golden_values() -> None:
@@ -50,16 +50,51 @@ def test_grids_are_those_of_diffusers_ddim(kind: Kind, one: bool, steps: int) ->
     np.testing.assert_allclose([level.alpha**2 for level in ours], wanted, rtol=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # the peer's, with numpy 2
-@pytest.mark.parametrize("kind", get_args(Kind))
+@peers_warning
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("steps", [2, 5, 7, 10, 20, 30, 50])
 def test_grids_are_those_of_diffusers_euler(kind: Kind, steps: int) -> None:
-    peer = EulerDiscreteScheduler(**SD, timestep_spacing=kind)
+    timed = "linspace" if kind == "karras" else kind
+    peer = EulerDiscreteScheduler(**SD, timestep_spacing=timed, use_karras_sigmas=kind == "karras")
     peer.set_timesteps(steps)
     ours = levels(TABLE, steps, Spacing(kind, "one"))
-    np.testing.assert_allclose([level.time for level in ours[:-1]], peer.timesteps.numpy(), rtol=1e-6, atol=1e-6)
+    exact = 5e-3 if kind == "karras" else 1e-3  # the peer sums the betas in float32, and reads times off that
+    np.testing.assert_allclose([level.time for level in ours[:-1]], peer.timesteps.numpy(), rtol=0, atol=exact)
     ratios = [level.sigma / level.alpha for level in ours]
-    np.testing.assert_allclose(ratios, peer.sigmas.numpy(), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(ratios, peer.sigmas.numpy(), rtol=2e-5, atol=1e-7)
+
+
+@peers_warning
+@quick
+@given(steps=st.integers(5, 50), end=st.sampled_from(["first", "one"]))
+def test_a_karras_grid_is_that_of_diffusers_multistep_whose_times_are_rounded(steps: int, end: Any) -> None:
+    final = "sigma_min" if end == "first" else "zero"
+    peer = DPMSolverMultistepScheduler(**SD, use_karras_sigmas=True, final_sigmas_type=final)
+    peer.set_timesteps(steps)
+    ours = levels(TABLE, steps, Spacing("karras", end))
+    away = [level.time - time for level, time in zip(ours[:-1], peer.timesteps.tolist(), strict=True)]
+    assert 0.05 < max(map(abs, away)) < 0.505  # rounded from a table in float32
+    np.testing.assert_allclose([level.sigma / level.alpha for level in ours], peer.sigmas.numpy(), rtol=2e-5, atol=0)
+
+
+@quick
+@given(steps=st.integers(1, 400))
+def test_a_karras_time_is_that_of_its_level(steps: int) -> None:
+    inner = levels(TABLE, steps, Spacing("karras", "one"))[:-1]
+    held = np.interp([level.time for level in inner], np.arange(len(TABLE)), np.log(1 / TABLE - 1) / 2)
+    np.testing.assert_allclose(held, [np.log(level.sigma / level.alpha) for level in inner], atol=1e-9)
+    seventh = [(level.sigma / level.alpha) ** (1 / 7) for level in inner]
+    np.testing.assert_allclose(np.diff(seventh, 2), 0, atol=1e-9)
+
+
+def test_a_trailing_grid_has_the_steps_it_was_asked_for() -> None:
+    for steps in range(1, 130):
+        peer = DDIMScheduler(**SD, timestep_spacing="trailing")
+        peer.set_timesteps(steps)
+        ours = times(1000, steps, "trailing")
+        assert len(ours) == steps and ours[-1] >= 0
+        assert peer.timesteps.tolist()[:steps] == ours.tolist()
+        assert len(peer.timesteps) == steps or peer.timesteps[-1] == -1  # the peer's rounding: 62 for 61
 
 
 def test_linspace_times_are_not_whole_and_their_levels_lie_between() -> None:
@@ -77,7 +112,7 @@ def test_a_grid_falls_strictly_and_lies_on_the_circle(steps: int, kind: Kind, en
     assert len(grid) == steps + 1
     sigmas = np.array([level.sigma for level in grid])
     falls = np.diff(sigmas)
-    # trailing and linspace reach the first time themselves; ending there again is a step of no length
+    # all but leading reach the first time themselves; ending there again is a step of no length
     inner = falls if end == "one" or kind == "leading" else falls[:-1]
     assert (inner < 0).all() and (falls <= 0).all()
     assert all(abs(level.alpha**2 + level.sigma**2 - 1) < 1e-14 for level in grid)
@@ -94,7 +129,10 @@ def test_one_linspace_step_starts_at_the_noisiest_time() -> None:
     assert times(1000, 1, "linspace").tolist() == [999]
 
 
-@pytest.mark.parametrize("steps, kind", [(0, "leading"), (1001, "trailing"), (1000, "leading"), (-1, "linspace")])
+@pytest.mark.parametrize(
+    "steps, kind",
+    [(0, "leading"), (1001, "trailing"), (1000, "leading"), (-1, "linspace"), (1001, "karras"), (0, "karras")],
+)
 def test_a_number_of_steps_that_does_not_fit_is_refused(steps: int, kind: Kind) -> None:
     with pytest.raises(InkoverError, match=f"{steps} steps"):
         levels(TABLE, steps, Spacing(kind))

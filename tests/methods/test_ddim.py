@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytic import Analytic, Counted, box_mask, deaf, gaussians, meant, picture, quick, read, tangled, task
+from inkover.diffusion.schedule import KINDS
 from inkover.errors import InkoverError
 from inkover.methods import diffedit
 from inkover.methods.ddim import METHOD, Settings, edit
@@ -14,12 +15,17 @@ SAME = "a red ball on grass"
 
 
 @quick
-@given(steps=st.integers(1, 40), strength=st.floats(0, 1), sampler=st.sampled_from(["ddim", "euler"]))
+@given(
+    steps=st.integers(1, 40),
+    strength=st.floats(0, 1),
+    sampler=st.sampled_from(["ddim", "euler"]),
+    spacing=st.sampled_from(["own", *KINDS]),
+)
 def test_a_network_that_does_not_hear_the_latent_gives_the_photo_back(
-    steps: int, strength: float, sampler: str
+    steps: int, strength: float, sampler: str, spacing: str
 ) -> None:
     photo = picture(6, 7, dtype=torch.float64)
-    found = edit(task(Analytic(deaf), photo, target=SAME), Settings(steps, strength, 1, sampler))
+    found = edit(task(Analytic(deaf), photo, target=SAME), Settings(steps, strength, 1, sampler, spacing=spacing))
     torch.testing.assert_close(found, photo, atol=1e-10, rtol=0)
 
 

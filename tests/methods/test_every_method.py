@@ -13,8 +13,8 @@ from torch import Tensor
 
 from analytic import Analytic, Counted, Ledger, box_mask, picture, quick, tangled, task
 from inkover import methods
-from inkover.diffusion import samplers
 from inkover.errors import InkoverError
+from inkover.methods import parts
 from inkover.methods.contract import Method, Task
 from inkover.methods.settings import Knob, build, knobs
 
@@ -32,17 +32,41 @@ TURNED: dict[str, Any] = {
     "threshold": 0.3,
     "rounds": 2,
     "inversion_prompt": "empty",
+    "spacing": "trailing",
+    "guidance_from": 0.3,
+    "guidance_to": 0.6,
+    "rescale": 0.7,
 }
 prompts = st.sampled_from(["a red ball on grass", "a blue ball on sand", "mug", "seven green pears on grass"])
 sides = st.integers(2, 10)
-shared = st.fixed_dictionaries(
-    {
-        "steps": st.integers(3, 14),
-        "strength": st.floats(0, 1),
-        "guidance": st.sampled_from([1, 1.5, 7.5]),
-        "sampler": st.sampled_from(samplers.names()),
+
+
+@st.composite
+def shared(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw the knobs that methods share; the sampler as a number, because each method has its own choice of them."""
+    given: dict[str, Any] = {
+        "steps": draw(st.integers(3, 14)),
+        "strength": draw(st.floats(0, 1)),
+        "guidance": draw(st.sampled_from([1, 1.5, 7.5])),
+        "sampler": draw(st.integers(0, 99)),
+        "spacing": draw(st.sampled_from(["own", "leading", "trailing", "linspace", "karras"])),
     }
-)
+    steps = parts.walked(given["steps"], given["strength"])
+    if given["guidance"] == 1 or not steps:
+        return given
+    start = draw(st.integers(0, steps - 1))
+    end = draw(st.integers(start + 1, steps))
+    return given | {"guidance_from": start / steps, "guidance_to": end / steps, "rescale": draw(st.floats(0, 1))}
+
+
+def built(method: Method, given: dict[str, Any]) -> Any:
+    return build(method, given | {"sampler": choice(method, given["sampler"])})
+
+
+def choice(method: Method, number: int) -> str:
+    """Return one of the samplers that a method allows."""
+    (allowed,) = (knob.choices for knob in knobs(method.settings) if knob.name == "sampler")
+    return allowed[number % len(allowed)]
 
 
 def changed(method: Method, task: Task, **given: Any) -> Tensor:
@@ -65,13 +89,13 @@ def test_every_knob_changes_the_result(method: Method, knob: Knob) -> None:
 
 @every
 @quick
-@given(given=shared, source=prompts, target=prompts, h=sides, w=sides, extra=st.integers(1, 4))
+@given(given=shared(), source=prompts, target=prompts, h=sides, w=sides, extra=st.integers(1, 4))
 def test_the_cost_is_what_is_counted(
     method: Method, given: dict[str, Any], source: str, target: str, h: int, w: int, extra: int
 ) -> None:
     own = {knob.name for knob in knobs(method.settings)}
     given = given | {name: extra for name in ("noises", "rounds") if name in own}
-    settings, model = build(method, given), Counted(tangled())
+    settings, model = built(method, given), Counted(tangled())
     watch = Ledger(model)
     job = task(model, picture(h, w), source, target, watch=watch)
     if method.find_mask is not None:
@@ -84,11 +108,11 @@ def test_the_cost_is_what_is_counted(
 
 @every
 @quick
-@given(given=shared, target=prompts, h=sides, w=sides, seed=st.integers(0, 99))
+@given(given=shared(), target=prompts, h=sides, w=sides, seed=st.integers(0, 99))
 def test_an_empty_mask_keeps_the_photo_and_a_full_one_is_none(
     method: Method, given: dict[str, Any], target: str, h: int, w: int, seed: int
 ) -> None:
-    photo, settings = picture(h, w, seed), build(method, given)
+    photo, settings = picture(h, w, seed), built(method, given)
     job = task(Analytic(tangled()), photo, target=target, seed=seed)
     zeros, ones = torch.zeros(1, 1, h, w), torch.ones(1, 1, h, w)
     assert torch.equal(method.edit(replace(job, mask=zeros), settings), photo)
@@ -97,14 +121,14 @@ def test_an_empty_mask_keeps_the_photo_and_a_full_one_is_none(
 
 @every
 @quick
-@given(given=shared, target=prompts, h=sides, w=sides, seed=st.integers(0, 99))
+@given(given=shared(), target=prompts, h=sides, w=sides, seed=st.integers(0, 99))
 def test_outside_the_mask_the_photo_is_kept_to_the_bit_and_inside_it_is_not(
     method: Method, given: dict[str, Any], target: str, h: int, w: int, seed: int
 ) -> None:
     assume(given["strength"] * given["steps"] >= 1)
     photo = picture(h, w, seed)
     mask = (torch.rand(1, 1, h, w, generator=torch.Generator().manual_seed(seed)) > 0.5).float()
-    result = method.edit(task(Analytic(tangled()), photo, target=target, seed=seed, mask=mask), build(method, given))
+    result = method.edit(task(Analytic(tangled()), photo, target=target, seed=seed, mask=mask), built(method, given))
     kept = (mask == 0).expand_as(photo)
     assert torch.equal(result[kept], photo[kept])
     assert result.isfinite().all()
@@ -125,12 +149,12 @@ def test_a_soft_mask_lies_between(method: Method) -> None:
 
 @every
 @quick
-@given(target=prompts, h=sides, w=sides, steps=st.integers(1, 99), sampler=st.sampled_from(samplers.names()))
+@given(target=prompts, h=sides, w=sides, steps=st.integers(1, 99), sampler=st.integers(0, 99))
 def test_no_strength_is_the_photo_at_no_cost(
-    method: Method, target: str, h: int, w: int, steps: int, sampler: str
+    method: Method, target: str, h: int, w: int, steps: int, sampler: int
 ) -> None:
     model, photo = Counted(tangled()), picture(h, w)
-    given = {"strength": 0, "sampler": sampler, "steps": steps}
+    given = {"strength": 0, "sampler": choice(method, sampler), "steps": steps}
     if "mask_strength" in {knob.name for knob in knobs(method.settings)}:
         given["mask_strength"] = 1.0
     assert method.edit(task(model, photo, target=target), build(method, given)) is photo
@@ -156,6 +180,25 @@ def test_guidance_one_asks_no_null_row(method: Method) -> None:
     model = Counted(tangled())
     changed(method, task(model), guidance=1)
     assert {names for names, _ in model.forwards} <= {("source",), ("target",)}
+
+
+@every
+def test_outside_its_interval_guidance_asks_no_null_row(method: Method) -> None:
+    model = Counted(tangled())
+    given = {"steps": 10, "strength": 0.8, "guidance_from": 0.25, "guidance_to": 0.75}
+    changed(method, task(model), **given)
+    walk = [names for names, _ in model.forwards if "target" in names]
+    plain, both = ("target",), ("target/null", "target")
+    assert walk == [plain] * 2 + [both] * 4 + [plain] * 2
+    assert method.cost(build(method, given))["edit"] == 12
+
+
+@every
+@pytest.mark.parametrize("sampler, own", [("ddim", "leading"), ("euler", "linspace")])
+def test_a_spacing_that_is_the_samplers_own_changes_nothing(method: Method, sampler: str, own: str) -> None:
+    job = task(Analytic(tangled()))
+    one, other = (changed(method, job, sampler=sampler, spacing=spacing) for spacing in ("own", own))
+    assert torch.equal(one, other)
 
 
 @every

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from analytic import quick
 from inkover import methods
 from inkover.errors import InkoverError
+from inkover.methods import parts
 from inkover.methods.contract import Method, knob
 from inkover.methods.settings import build, check, knobs, parse
 
@@ -139,3 +140,56 @@ def test_a_knob_of_the_edit_is_refused_where_only_the_mask_is_looked_for() -> No
         with pytest.raises(InkoverError, match="shapes the edit"):
             build(methods.get("diffedit"), {own: default}, looking=True)
     assert build(methods.get("diffedit"), {"threshold": 0.4}, looking=True).threshold == 0.4
+
+
+@pytest.mark.parametrize("name", ["ddim", "diffedit"])
+@pytest.mark.parametrize(
+    "sampler, why",
+    [
+        ("euler-ancestral", "draws fresh noise"),
+        ("dpmpp-sde", "draws fresh noise"),
+        ("dpmpp-2m-sde", "draws fresh noise"),
+        ("dpmpp-2m", "looks a step back"),
+    ],
+)
+def test_a_sampler_that_does_not_lead_back_to_the_photo_is_refused_with_the_reason(
+    name: str, sampler: str, why: str
+) -> None:
+    with pytest.raises(InkoverError, match=f"sampler '{sampler}' {why}.*give ddim or euler, or method sdedit"):
+        build(methods.get(name), {"sampler": sampler})
+    assert build(methods.get("sdedit"), {"sampler": sampler}).sampler == sampler
+
+
+@every
+@pytest.mark.parametrize(
+    "given_, message",
+    [
+        ({"guidance": 1, "rescale": 0.5}, "rescale has no effect at guidance 1"),
+        ({"guidance": 1, "guidance_from": 0.5}, "guidance_from has no effect at guidance 1"),
+        ({"guidance": 1, "guidance_to": 0.5}, "guidance_to has no effect at guidance 1"),
+        ({"guidance_from": 0.6, "guidance_to": 0.4}, "guidance_from 0.6 is not below guidance_to 0.4"),
+        ({"guidance_from": 1}, "guidance_from 1 is not below guidance_to 1"),
+        ({"guidance_to": 0}, "guidance_from 0 is not below guidance_to 0"),
+        ({"steps": 10, "strength": 0.5, "guidance_from": 0.1}, "0.1 of 5 walked steps is no step: give 0.2 or more"),
+        ({"steps": 10, "strength": 0.5, "guidance_to": 0.1}, "leave none of 5 walked steps .* 0.2 or more apart"),
+        ({"guidance_from": 0.5, "guidance_to": 0.51}, "leave none of 40 walked steps .* 0.025 or more apart"),
+        ({"rescale": 1.1}, "rescale 1.1 is out of range"),
+        ({"spacing": "karas"}, "did you mean 'karras'"),
+    ],
+)
+def test_guidance_that_would_change_nothing_is_refused(name: str, given_: dict[str, Any], message: str) -> None:
+    with pytest.raises(InkoverError, match=message):
+        build(methods.get(name), given_)
+
+
+@quick
+@given(steps=st.integers(1, 60), strength=st.floats(0, 1), start=st.floats(0, 1), apart=st.floats(0, 1))
+def test_the_width_that_an_error_asks_for_is_enough(steps: int, strength: float, start: float, apart: float) -> None:
+    method, walk = methods.get("sdedit"), parts.walked(steps, strength)
+    given_ = {"steps": steps, "strength": strength, "guidance_from": start, "guidance_to": min(start + apart, 1.0)}
+    try:
+        settings = build(method, given_)
+    except InkoverError:
+        assert start * walk < 1 or apart * walk < 1 or start + 1 / walk > 1
+    else:
+        assert method.cost(settings)["edit"] > walk or walk == 0

@@ -21,7 +21,9 @@ Negative = Annotated[str | None, typer.Option("--negative", metavar="TEXT", help
 Steps = Annotated[int | None, typer.Option("--steps", metavar="N", help="Steps from noise to picture.")]
 Strength = Annotated[float | None, typer.Option("--strength", metavar="R", help="How far it may depart, 0 to 1.")]
 Guidance = Annotated[float | None, typer.Option("--guidance", metavar="W", help="How strongly words are followed.")]
-Sampler = Annotated[str | None, typer.Option("--sampler", metavar="NAME", help="ddim, euler ...")]
+Sampler = Annotated[
+    str | None, typer.Option("--sampler", metavar="NAME", help="How steps are taken: ddim, dpmpp-2m ...")
+]
 Set = Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="Turn a knob; see inkover methods NAME.")]
 MaxPixels = Annotated[int, typer.Option("--max-pixels", metavar="N", min=1, help="Largest photo that is opened.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]

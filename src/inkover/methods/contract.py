@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import Tensor
 
 from inkover.diffusion.noise import gaussian
+from inkover.knobs import knob
 from inkover.models.contract import Model
+
+__all__ = ["STAGES", "Method", "Task", "Watch", "knob"]
 
 STAGES = ("mask", "inversion", "edit")
 
@@ -37,23 +40,6 @@ class Task:
     def noise(self, name: str, index: int = 0) -> Tensor:
         """Draw this photo's noise of that name: the same whatever else is drawn, in whatever batch."""
         return gaussian(self.photo, self.seed, name, index)
-
-
-def knob(
-    default: Any,
-    help: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] = (),
-    stage: str = "",
-) -> Any:
-    """Declare one setting of a method: a dataclass field with its plain words and its bounds (both included).
-
-    ``stage`` names what it belongs to, where that is one thing: a setting of ``mask`` says nothing when the user gives
-    the mask, one of ``edit`` says nothing when only the mask is looked for.
-    """
-    return field(default=default, metadata={"help": help, "low": low, "high": high, "choices": choices, "stage": stage})
 
 
 @dataclass(frozen=True, slots=True)

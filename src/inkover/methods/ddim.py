@@ -24,29 +24,34 @@ class Settings:
     steps: int = parts.steps_knob()
     strength: float = parts.strength_knob(0.8)
     guidance: float = parts.guidance_knob()
-    sampler: str = parts.sampler_knob()
+    sampler: str = parts.sampler_knob(parts.TRACEABLE)
     negative: str = parts.negative_knob()
     rounds: int = knob(1, "how often each step of the tracing is refined; more is truer and slower", low=1, high=20)
     inversion_prompt: str = knob("source", "text the photo is traced with", choices=("source", "empty"))
+    spacing: str = parts.spacing_knob()
+    guidance_from: float = parts.guidance_from_knob()
+    guidance_to: float = parts.guidance_to_knob()
+    rescale: float = parts.rescale_knob()
 
     def __post_init__(self) -> None:
+        parts.check_traceable(self.sampler)
         check(self)
-        parts.check_negative(self.negative, self.guidance)
+        parts.check_guidance(self)
 
 
 def edit(task: Task, knobs: Settings) -> Tensor:
     """Return the clean latent of the changed photo; outside the mask it is the photo's, to the bit."""
     sampler = samplers.get(knobs.sampler)
-    model, levels = task.model, parts.tail(task.model.levels(knobs.steps, sampler.spacing), knobs.strength)
+    model, levels = task.model, parts.tail(parts.laid(task.model, knobs), knobs.strength)
     source, target, null = map(model.text, (_inverted_with(task, knobs), task.target, knobs.negative))
     with task.watch.stage("inversion", knobs.rounds * (len(levels) - 1)):
         encode = parts.watched(guided(model, source, null, 1, "source"), task.watch)
         photo = trace(encode, task.photo, levels, knobs.rounds)
     x = photo[0]
     with task.watch.stage("edit", len(levels) - 1):
-        decode = parts.watched(guided(model, target, null, knobs.guidance), task.watch)
+        decode = parts.towards(task, target, null, knobs, levels)
         for (here, there), kept in zip(pairwise(levels), photo[1:], strict=True):
-            x = sampler.step(decode(x, here), here, there)
+            x, _ = sampler.step(decode(x, here), here, there)
             x = parts.inside(task.mask, x, kept)
     return x
 
@@ -61,8 +66,8 @@ def _inverted_with(task: Task, knobs: Settings) -> str:
 
 def cost(knobs: Settings) -> Mapping[str, int]:
     """Return the network samples of each stage."""
-    rows, steps = 1 if knobs.guidance == 1 else 2, parts.walked(knobs.steps, knobs.strength)
-    return {"mask": 0, "inversion": knobs.rounds * steps, "edit": rows * steps}
+    steps = parts.walked(knobs.steps, knobs.strength)
+    return {"mask": 0, "inversion": knobs.rounds * steps, "edit": parts.guided_samples(knobs)}
 
 
 METHOD = Method(

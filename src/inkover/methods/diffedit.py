@@ -26,16 +26,21 @@ class Settings:
     steps: int = parts.steps_knob()
     strength: float = parts.strength_knob(0.8)
     guidance: float = parts.guidance_knob()
-    sampler: str = parts.sampler_knob()
+    sampler: str = parts.sampler_knob(parts.TRACEABLE)
     negative: str = parts.negative_knob()
     noises: int = knob(10, "how many noises the mask is averaged over", low=1, high=1000, stage="mask")
     mask_strength: float = knob(0.5, "how noisy the photo is when the mask is found", low=0, high=1, stage="mask")
     clamp: float = knob(3.0, "cut the map's extremes at this many times its mean", low=1, high=100, stage="mask")
     threshold: float = knob(0.5, "part of the cut at which the mask begins", low=0.01, high=1, stage="mask")
+    spacing: str = parts.spacing_knob()
+    guidance_from: float = parts.guidance_from_knob()
+    guidance_to: float = parts.guidance_to_knob()
+    rescale: float = parts.rescale_knob()
 
     def __post_init__(self) -> None:
+        parts.check_traceable(self.sampler)
         check(self)
-        parts.check_negative(self.negative, self.guidance)
+        parts.check_guidance(self)
         if parts.walked(self.steps, self.mask_strength) == 0:
             given, least = f"{self.mask_strength:g} of {self.steps} steps", f"{1 / self.steps:g}"
             raise InkoverError(f"mask_strength {given} is no step: give {least} or more")
@@ -44,7 +49,7 @@ class Settings:
 def find_mask(task: Task, knobs: Settings) -> Tensor:
     """Return step 1 of the paper: the hard mask (1, 1, h, w) of where the two texts disagree."""
     model = task.model
-    level = parts.tail(model.levels(knobs.steps, samplers.get(knobs.sampler).spacing), knobs.mask_strength)[0]
+    level = parts.tail(parts.laid(model, knobs), knobs.mask_strength)[0]
     source, target = model.text(task.source), model.text(task.target)
     noises = [task.noise("mask", index) for index in range(knobs.noises)]
     total = torch.zeros_like(task.photo[:, :1])
@@ -58,24 +63,24 @@ def find_mask(task: Task, knobs: Settings) -> Tensor:
 def edit(task: Task, knobs: Settings) -> Tensor:
     """Return steps 2 and 3: encode without words, decode with the target's; outside the mask the photo, to the bit."""
     sampler = samplers.get(knobs.sampler)
-    model, levels = task.model, parts.tail(task.model.levels(knobs.steps, sampler.spacing), knobs.strength)
+    model, levels = task.model, parts.tail(parts.laid(task.model, knobs), knobs.strength)
     empty, target, null = map(model.text, ("", task.target, knobs.negative))
     with task.watch.stage("inversion", len(levels) - 1):
         encode = parts.watched(guided(model, empty, null, 1, "source"), task.watch)
         photo = trace(encode, task.photo, levels)
     x = photo[0]
     with task.watch.stage("edit", len(levels) - 1):
-        decode = parts.watched(guided(model, target, null, knobs.guidance), task.watch)
+        decode = parts.towards(task, target, null, knobs, levels)
         for (here, there), kept in zip(pairwise(levels), photo[1:], strict=True):
-            x = sampler.step(decode(x, here), here, there)
+            x, _ = sampler.step(decode(x, here), here, there)
             x = parts.inside(task.mask, x, kept)
     return x
 
 
 def cost(knobs: Settings) -> Mapping[str, int]:
     """Return the network samples of each stage, with an automatic mask."""
-    rows, steps = 1 if knobs.guidance == 1 else 2, parts.walked(knobs.steps, knobs.strength)
-    return {"mask": 2 * knobs.noises, "inversion": steps, "edit": rows * steps}
+    steps = parts.walked(knobs.steps, knobs.strength)
+    return {"mask": 2 * knobs.noises, "inversion": steps, "edit": parts.guided_samples(knobs)}
 
 
 METHOD = Method(

@@ -3,15 +3,53 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
 from inkover.diffusion import samplers
-from inkover.diffusion.guide import Denoiser
+from inkover.diffusion.guide import Denoiser, guided
 from inkover.diffusion.level import Level, Levels, Prediction
+from inkover.diffusion.schedule import KINDS, Spacing
 from inkover.errors import InkoverError
-from inkover.methods.contract import Watch, knob
+from inkover.methods.contract import Task, Watch, knob
+from inkover.models.contract import Model, Text
+
+TRACEABLE = ("ddim", "euler")
+"""The samplers whose steps an ordinary tracing takes back: of first order, and without fresh noise."""
+
+OWN = "own"
+"""The spacing that a sampler brings with it."""
+
+
+class Grid(Protocol):
+    """The knobs that lay the levels."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def sampler(self) -> str: ...
+    @property
+    def spacing(self) -> str: ...
+
+
+class Guidance(Protocol):
+    """The knobs that say how the words are followed, and how many steps are walked."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def strength(self) -> float: ...
+    @property
+    def guidance(self) -> float: ...
+    @property
+    def negative(self) -> str: ...
+    @property
+    def guidance_from(self) -> float: ...
+    @property
+    def guidance_to(self) -> float: ...
+    @property
+    def rescale(self) -> float: ...
 
 
 def steps_knob(default: int = 50) -> Any:
@@ -27,12 +65,44 @@ def guidance_knob(default: float = 7.5) -> Any:
     return knob(default, "how strongly the words are followed; 1 is plain and costs half", low=1, high=50, stage="edit")
 
 
-def sampler_knob() -> Any:
-    return knob("ddim", "how the steps are laid and taken", choices=samplers.names())
+def guidance_from_knob() -> Any:
+    text = "part of the walked steps after which guidance begins; the steps before it are plain and cost half"
+    return knob(0.0, text, low=0, high=1, stage="edit")
+
+
+def guidance_to_knob() -> Any:
+    text = "part of the walked steps after which guidance ends; the steps after it are plain and cost half"
+    return knob(1.0, text, low=0, high=1, stage="edit")
+
+
+def rescale_knob() -> Any:
+    text = "how much of the contrast that guidance adds is taken back; 0 is none, 0.7 is usual at high guidance"
+    return knob(0.0, text, low=0, high=1, stage="edit")
+
+
+def sampler_knob(choices: tuple[str, ...]) -> Any:
+    return knob("ddim", "how the steps are laid and taken", choices=choices)
+
+
+def spacing_knob() -> Any:
+    text = "where the steps lie; own is what the sampler brings, karras lays most of them near the picture"
+    return knob(OWN, text, choices=(OWN, *KINDS))
 
 
 def negative_knob() -> Any:
     return knob("", "what the picture shall not show; needs a guidance above 1", stage="edit")
+
+
+def check_traceable(sampler: object) -> None:
+    """Refuse a sampler that a traced photo cannot be walked back with, and say why."""
+    if sampler in TRACEABLE or sampler not in samplers.names():
+        return  # a name that is none is refused by the knob
+    found = samplers.get(str(sampler))
+    why = "draws fresh noise, which no tracing knows" if found.stochastic else "looks a step back, which tracing cannot"
+    raise InkoverError(
+        f"sampler {found.name!r} {why}, so it would not lead back to the photo: give {' or '.join(TRACEABLE)}, "
+        "or method sdedit"
+    )
 
 
 def check_negative(negative: str, guidance: float) -> None:
@@ -45,9 +115,63 @@ def check_negative(negative: str, guidance: float) -> None:
         raise InkoverError(f"negative {negative!r} has no effect at guidance 1: raise guidance or leave negative out")
 
 
+def check_guidance(knobs: Guidance) -> None:
+    """Refuse knobs around guidance that would change nothing."""
+    check_negative(knobs.negative, knobs.guidance)
+    given = {
+        "guidance_from": knobs.guidance_from != 0,
+        "guidance_to": knobs.guidance_to != 1,
+        "rescale": knobs.rescale != 0,
+    }
+    idle = [name for name in given if given[name]]
+    if knobs.guidance == 1 and idle:
+        raise InkoverError(f"{idle[0]} has no effect at guidance 1: raise guidance or leave {idle[0]} out")
+    if knobs.guidance != 1:
+        _check_interval(knobs, walked(knobs.steps, knobs.strength))
+
+
+def _check_interval(knobs: Guidance, steps: int) -> None:
+    start, end, least = knobs.guidance_from, knobs.guidance_to, f"{1 / max(steps, 1):.4g}"
+    if start >= end:
+        raise InkoverError(f"guidance_from {start:g} is not below guidance_to {end:g}: leave a part between them")
+    if steps and start and walked(steps, start) == 0:
+        raise InkoverError(f"guidance_from {start:g} of {steps} walked steps is no step: give {least} or more")
+    if steps and not guided_steps(knobs):
+        span = f"guidance_from {start:g} and guidance_to {end:g}"
+        raise InkoverError(f"{span} leave none of {steps} walked steps between them: set them {least} or more apart")
+
+
 def walked(steps: int, strength: float) -> int:
     """Return how many of the steps a strength walks."""
     return math.floor(strength * steps + 1e-9)  # 0.29 * 100 is 28.999... in floating point, and means 29
+
+
+def guided_steps(knobs: Guidance) -> range:
+    """Return the indices of the walked steps that are guided, the noisiest being 0; at guidance 1 none is."""
+    steps = walked(knobs.steps, knobs.strength)
+    return range(walked(steps, knobs.guidance_from), walked(steps, knobs.guidance_to) if knobs.guidance != 1 else 0)
+
+
+def guided_samples(knobs: Guidance) -> int:
+    """Return the network samples of one latent's guided walk: a row a step, and one more where it is guided."""
+    return walked(knobs.steps, knobs.strength) + len(guided_steps(knobs))
+
+
+def towards(task: Task, text: Text, null: Text, knobs: Guidance, levels: Levels) -> Denoiser:
+    """Return the network guided as the knobs say over the walked levels, telling the task's watch."""
+    where = frozenset(levels[k] for k in guided_steps(knobs))
+    denoiser = guided(task.model, text, null, knobs.guidance, rescale=knobs.rescale, where=where.__contains__)
+    return watched(denoiser, task.watch)
+
+
+def laid(model: Model, knobs: Grid) -> Levels:
+    """Return the whole grid: the sampler's own, or one of another spacing."""
+    own = samplers.get(knobs.sampler).spacing
+    if knobs.spacing == OWN:
+        return model.levels(knobs.steps, own)
+    (kind,) = (kind for kind in KINDS if kind == knobs.spacing)
+    # all but leading reach the first level by themselves: ending there would evaluate a step of no length
+    return model.levels(knobs.steps, Spacing(kind, own.end if kind == "leading" else "one"))
 
 
 def tail(levels: Levels, strength: float) -> Levels:

@@ -1,0 +1,104 @@
+"""Noise maps: latents of a photo under independent noises, and the noise that a sampler needs between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from inkover.diffusion.guide import Denoiser, guided
+from inkover.diffusion.level import Levels, Prediction
+from inkover.diffusion.noise import gaussian
+from inkover.diffusion.samplers import Memory, Sampler
+from inkover.diffusion.trajectory import Trajectory
+from inkover.inversions import parts
+from inkover.inversions.contract import Subject
+from inkover.inversions.track import NoiseTrack
+
+ManyLevels = Callable[[Tensor, Levels], Prediction]
+"""Latents (n, c, h, w), each at its own level -> what the network says there."""
+
+
+def mapped(subject: Subject, sampler: Sampler, scale: float, name: str) -> NoiseTrack:
+    """Draw a photo's latents and solve for the noise maps with which the sampler walks through them."""
+    latents = drawn(subject.photo, subject.levels, subject.seed, name)
+    rows = rows_of(subject, scale)
+    denoiser = parts.told(followed(subject, scale), subject.tell)
+    most = max(1, subject.model.batch // rows)
+    said = asked(level_by_level(denoiser), latents[:-1], subject.levels[:-1], most)
+    noises, residuals = solved(latents, said, subject.levels, sampler)
+    return NoiseTrack(subject.levels, latents, noises, residuals, samples=rows * len(said))
+
+
+def drawn(photo: Tensor, levels: Levels, seed: int, name: str) -> Trajectory:
+    """Return the photo under noise of its own at each level (Huberman-Spiegelglas et al. 2024); the last is the photo.
+
+    A level's noise is named by its distance from the end: a shorter walk over the same levels sees the same latents.
+    """
+    steps = len(levels) - 1
+    return (
+        *(level.noised(photo, gaussian(photo, seed, name, steps - k)) for k, level in enumerate(levels[:-1])),
+        photo,
+    )
+
+
+def rows_of(subject: Subject, scale: float) -> int:
+    """Return how many rows a latent takes: a text that guidance leads both to and away from is asked once."""
+    return 1 if scale == 1 or subject.source == subject.negative else 2
+
+
+def followed(subject: Subject, scale: float) -> Denoiser:
+    """Return the network guided towards the source text."""
+    model = subject.model
+    source, null = model.text(subject.source), model.text(subject.negative)
+    return guided(model, source, null, scale if rows_of(subject, scale) == 2 else 1, "source")
+
+
+def asked(network: ManyLevels, latents: Sequence[Tensor], levels: Levels, most: int) -> tuple[Prediction, ...]:
+    """Ask about latents that are all known beforehand, ``most`` at a time; an answer each."""
+    said: list[Prediction] = []
+    for start in range(0, len(levels), most):
+        part = levels[start : start + most]
+        said.extend(network(torch.cat(list(latents[start : start + most])), part).split(len(part)))
+    return tuple(said)
+
+
+def level_by_level(denoiser: Denoiser) -> ManyLevels:
+    """Ask a network that takes one level a forward about latents at several, one after the other."""
+
+    def network(x: Tensor, levels: Levels) -> Prediction:
+        said = [denoiser(row, level) for row, level in zip(x.chunk(len(x)), levels, strict=True)]
+        return Prediction(torch.cat([one.x0 for one in said]), torch.cat([one.eps for one in said]))
+
+    return network
+
+
+def solved(
+    latents: Trajectory, said: Sequence[Prediction], levels: Levels, sampler: Sampler
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Return the noises that take a stochastic sampler from each latent to the next, and what each step leaves of it.
+
+    What is left is the rounding: with it the network is asked again about the very same latents, and answers the same.
+    Where a step draws no noise, as the one to a level without any, the noise is zero and all is left.
+    """
+    memory: Memory | None = None
+    noises, residuals = list[Tensor](), list[Tensor]()
+    for (here, there), one, aim in zip(pairwise(levels), said, latents[1:], strict=True):
+        still = torch.zeros_like(aim)
+        mean, after = sampler.step(one, here, there, memory, still)
+        spread = sampler.spread(here, there) if sampler.spread else 0.0
+        noises.append((aim - mean) / spread if spread else still)
+        residuals.append(aim - sampler.step(one, here, there, memory, noises[-1])[0])
+        memory = after
+    return tuple(noises), tuple(residuals)
+
+
+def replayed(denoiser: Denoiser, track: NoiseTrack, sampler: Sampler) -> Tensor:
+    """Walk down again with the noise maps; with the text and the scale they were solved for, that gives the photo."""
+    x, memory = track.latents[0], None
+    for (here, there), noise, residual in zip(pairwise(track.levels), track.noises, track.residuals, strict=True):
+        x, memory = sampler.step(denoiser(x, here), here, there, memory, noise)
+        x = x + residual
+    return x

@@ -47,6 +47,7 @@ class Job:
 def run(ask: Ask, engine: Engine, wanted: Files, manner: Manner, recipe: Path | None) -> None:
     """Do the whole command."""
     job = _checked(ask, wanted, recipe)
+    _say_misnamed(job, manner)
     rows: list[report.Row] = []
     try:
         with progress.shown(manner.quiet) as show:
@@ -134,6 +135,23 @@ def _check_alpha(wish: Wish, output: Path) -> None:
         raise InkoverError(f"{output}: JPEG cannot hold the photo's transparency: write -o {other}")
 
 
+def _say_misnamed(job: Job, manner: Manner) -> None:
+    """Say so where the photo's name promises another format than its file holds, and what the result will be."""
+    photo, output = job.wish.photo, job.targets[0].output
+    if promised := photos.misnamed(photo):
+        manner.note(
+            f"{photo.path} is named as {promised} but holds {photo.format}: {output} is written as "
+            f"{photos.format_of(output)}"
+        )
+
+
+def _landed(result: Result, output: Path) -> photos.Photo | None:
+    """Return what a file holds where that is not what the result holds: a lossy format, or one of fewer bits."""
+    format, original = photos.format_of(output), result.original
+    kept = format in ("PNG", "TIFF") or (format == "WEBP" and original.lossless and original.top == 255)
+    return None if kept else photos.read(output, max_pixels=LARGEST)
+
+
 def _results(editor: Editor, job: Job, show: progress.Show) -> Iterator[tuple[Targets, Result]]:
     """Yield each variation as it is done, with the seeds that follow the first."""
     warnings: tuple[str, ...] = ()
@@ -162,5 +180,5 @@ def _written(job: Job, targets: Targets, result: Result, manner: Manner) -> repo
         manner.warn(text)
     for text in result.notes:
         manner.note(text)
-    landed = photos.read(targets.output, max_pixels=LARGEST) if manner.json else None
+    landed = _landed(result, targets.output) if manner.json else None
     return report.row(result, targets.output, targets.mask, seconds, landed)

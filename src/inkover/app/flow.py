@@ -115,7 +115,7 @@ def laid(meter: Meter, wish: Wish, mask: Mask, drawing: Drawn) -> Photo:
 
 def _latent_mask(mask: Mask, view: View) -> Tensor:
     """Return 1 for every latent cell that the mask touches: how much of it shows is decided on the photo's pixels."""
-    touched = torch.from_numpy(view.canvas.shrink((mask > 0).astype(np.float32)))[None, None]
+    touched = torch.from_numpy(view.canvas.touched(mask))[None, None]
     cells = functional.adaptive_max_pool2d(touched, view.latent.shape[-2:])
     return (cells > 1e-3).float()  # less is the resampling's ripple
 

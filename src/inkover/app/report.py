@@ -22,7 +22,7 @@ def row(
     output: Path,
     mask: Path | None,
     seconds: Mapping[str, float],
-    landed: Photo | None,  # the file read back: a lossy one holds other pixels than the result
+    landed: Photo | None,  # the file read back where it holds other pixels than the result: a lossy one
 ) -> Row:
     """Say all about one variation."""
     inside, outside = result.changes(landed)

@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
 
 from inkover.tabletop.captions import WORDS
 from inkover.tabletop.probe import SIDE, cut
 from inkover.tabletop.training import clip, data, loop, words
 from inkover.tabletop.training.loop import Run, fit
+from inkover.tabletop.training.muon import Muon, orthogonal
+from workers import together
 
 
-def _train(folder: Path, stops: list[int]) -> Tensor:
+def _train(folder: Path, stops: list[int], muon: bool = False) -> Tensor:
     for stop in stops:
         torch.manual_seed(0)
         net = nn.Linear(4, 2)
@@ -22,15 +25,51 @@ def _train(folder: Path, stops: list[int]) -> Tensor:
         def loss(x: Tensor, net: nn.Linear = net) -> Tensor:
             return (net(x) - x[:, :2]).square().mean()
 
-        fit("line", net, draw, loss, Run(folder, stop, 0.05, warmup=2))
+        fit("line", net, draw, loss, Run(folder, stop, 0.05, warmup=2), lambda name: muon)
     return net.weight.detach()
 
 
-def test_a_resumed_run_goes_on_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("muon", [False, True])
+def test_a_resumed_run_goes_on_exactly(muon: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Run, "rate_at", lambda self, step: 0.05)  # a schedule that does not know the end
-    whole = _train(tmp_path / "one", [12])
-    parts = _train(tmp_path / "two", [5, 12])
+    whole = _train(tmp_path / "one", [12], muon)
+    parts = _train(tmp_path / "two", [5, 12], muon)
     torch.testing.assert_close(parts, whole, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (4, 18), (24, 8)])
+def test_muon_moves_every_singular_value_near_one_and_turns_nothing(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
+    u, _, v = torch.linalg.svd(matrix, full_matrices=False)
+    inner = u.mT @ orthogonal(matrix) @ v.mT
+    values = inner.diagonal()
+    assert values.min() > 0.3 and values.max() < 1.4
+    assert (inner - torch.diag(values)).abs().max() < 0.1
+
+
+def test_muon_steps_convolutions_as_matrices_and_reaches_the_answer() -> None:
+    torch.manual_seed(0)
+    net, true = nn.Conv2d(3, 4, 3, bias=False), nn.Conv2d(3, 4, 3, bias=False)
+    optimiser = Muon(net.parameters(), lr=0.05)
+    first = None
+    for step in range(200):
+        optimiser.param_groups[0]["lr"] = 0.05 * (1 - step / 200)
+        x = torch.randn(8, 3, 6, 6)
+        loss = (net(x) - true(x)).square().mean()
+        first = loss.item() if first is None else first
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < 0.01 * first
+
+
+def test_workers_end_with_the_same_weights_and_one_checkpoint(tmp_path: Path) -> None:
+    spawn(together, (str(tmp_path / "meeting"), tmp_path), 2)
+    one, two = (np.load(tmp_path / f"{k}.npy") for k in (0, 1))
+    np.testing.assert_array_equal(one, two)
+    alone = _train(tmp_path / "alone", [20]).numpy()
+    assert not np.array_equal(one, alone)  # the second worker's examples counted
+    assert (tmp_path / "line.safetensors").exists()
 
 
 def test_the_rate_rises_and_falls() -> None:

@@ -19,7 +19,7 @@ from inkover.models.contract import Model
 from inkover.tabletop.captions import caption
 from inkover.tabletop.edits import HELD_OUT_SEEDS
 from inkover.tabletop.likeness import Likeness
-from inkover.tabletop.probe import ATTRIBUTES, Box, Probe, cut, overlap
+from inkover.tabletop.probe import ATTRIBUTES, Box, Probe, alike, cut
 from inkover.tabletop.scene import Scene, draw, render
 
 AMONG = 32
@@ -151,25 +151,61 @@ def named(probe: Probe, picture: Picture, scene: Scene) -> bool:
     return sorted(found) == sorted((t.kind, t.colour) for t in scene.things)
 
 
-@torch.no_grad()
 def objects(probe: Probe, picture: Picture, count: int) -> list[tuple[str, str]]:
-    """Return kind and colour of the ``count`` places of a picture where the probe is surest that something stands."""
-    boxes = list(_windows(len(picture)))
-    whole = _cut(picture, [(0.0, 0.0, float(len(picture)), float(len(picture)))], 0.0)
-    said = probe(_cut(picture, boxes), whole)
-    sure = said["kind"].softmax(1)[:, :-1].max(1)
-    chosen: list[int] = []
-    for k in sure.values.argsort(descending=True).tolist():
-        if len(chosen) < count and all(overlap(boxes[k], boxes[c]) < 0.25 for c in chosen):
-            chosen.append(k)
-    colours = said["colour"].argmax(1)
-    return [(ATTRIBUTES["kind"][int(sure.indices[k])], ATTRIBUTES["colour"][int(colours[k])]) for k in chosen]
+    """Return kind and colour of the ``count`` places of a picture where the probe is surest that something stands.
+
+    Looks at coarse places first, then closely around the best of them.
+    """
+    coarse = _looked(probe, picture, list(_windows(len(picture))))
+    near = [_looked(probe, picture, list(_around(spot.box)))[0] for spot in _apart(coarse, count + 4)]
+    return [(spot.kind, spot.colour) for spot in _apart(sorted(near, key=lambda spot: spot.empty), count)]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """What the probe says of one place."""
+
+    box: Box
+    empty: float  # the probability that nothing stands there
+    kind: str
+    colour: str
+
+
+@torch.no_grad()
+def _looked(probe: Probe, picture: Picture, boxes: list[Box]) -> list[Spot]:
+    """Return what the probe says of each place, the surest first."""
+    said = probe(_cut(picture, boxes), _cut(picture, [(0.0, 0.0, float(len(picture)), float(len(picture)))], 0.0))
+    kinds, colours = said["kind"].softmax(1), said["colour"].argmax(1).tolist()
+    empty, best = kinds[:, -1].tolist(), kinds[:, :-1].argmax(1).tolist()  # the last kind is nothing
+    named = [(ATTRIBUTES["kind"][k], ATTRIBUTES["colour"][c]) for k, c in zip(best, colours, strict=True)]
+    spots = [Spot(box, e, kind, colour) for box, e, (kind, colour) in zip(boxes, empty, named, strict=True)]
+    return sorted(spots, key=lambda spot: spot.empty)
+
+
+def _apart(spots: list[Spot], count: int) -> list[Spot]:
+    """Return the first ``count`` that are not nearly the same place as an earlier one."""
+    chosen: list[Spot] = []
+    for spot in spots:
+        if len(chosen) < count and all(alike(spot.box, other.box) < 0.2 for other in chosen):
+            chosen.append(spot)
+    return chosen
 
 
 def _windows(side: int) -> Iterator[Box]:
-    """Yield square boxes of every size and place at which an object may stand."""
-    for share in (0.18, 0.25, 0.34, 0.46, 0.6, 0.78):
+    """Yield square boxes of every size and place at which an object may stand, a fifth of it past the edges."""
+    for share in np.geomspace(0.15, 0.85, 7):
         size = share * side
-        for y in np.linspace(0, side - size, max(int((1 - share) / share * 4), 2)):
-            for x in np.linspace(0, side - size, max(int((1 - share) / share * 4), 2)):
+        places = np.linspace(-0.2 * size, side - 0.8 * size, int(np.ceil((1 / share - 0.6) / 0.33)) + 1)
+        for y in places:
+            for x in places:
                 yield float(y), float(x), float(y + size), float(x + size)
+
+
+def _around(box: Box) -> Iterator[Box]:
+    """Yield a box, moved and resized by a little."""
+    y0, x0, y1, x1 = box
+    for grow in (0.88, 1.0, 1.14):
+        for down in (-0.12, 0.0, 0.12):
+            for right in (-0.12, 0.0, 0.12):
+                half, cy, cx = (y1 - y0) / 2, (y0 + y1) / 2 + down * (y1 - y0), (x0 + x1) / 2 + right * (x1 - x0)
+                yield cy - half * grow, cx - half * grow, cy + half * grow, cx + half * grow

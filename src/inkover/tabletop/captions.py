@@ -59,11 +59,26 @@ def caption(scene: Scene) -> str:
 
 def vary(scene: Scene, rng: np.random.Generator) -> str:
     """Return one of the many ways to say the same: other order, details left out, never anything untrue."""
-    things = [scene.things[i] for i in rng.permutation(len(scene.things))]
-    if len(things) > 1 and rng.random() < 0.08:
-        things = things[:-1]
+    return told(scene, rng)[0]
+
+
+def told(scene: Scene, rng: np.random.Generator) -> tuple[str, dict[int, tuple[int, int]]]:
+    """Return a caption as ``vary`` does, and for each object that it names where: its words' first and last + 1."""
+    order = [int(i) for i in rng.permutation(len(scene.things))]
+    if len(order) > 1 and rng.random() < 0.08:
+        order = order[:-1]
     finish, colour = rng.random() < 0.75, rng.random() < 0.94
-    what = str(rng.choice(LEADS)) + _together([name(t, finish, colour) for t in things])
+    names = [name(scene.things[i], finish, colour) for i in order]
+    text = _placed(scene, str(rng.choice(LEADS)) + _together(names), rng)
+    spans, end = dict[int, tuple[int, int]](), 0
+    for i, words in zip(order, names, strict=True):
+        start = text.index(words, end)
+        end = start + len(words)
+        spans[i] = (start, end)
+    return text, spans
+
+
+def _placed(scene: Scene, what: str, rng: np.random.Generator) -> str:
     where = [str(rng.choice(ON[scene.surface]))] if rng.random() < 0.85 else []
     where += [str(rng.choice(BEHIND[scene.background]))] if rng.random() < 0.65 else []
     if rng.random() < 0.2:

@@ -56,6 +56,20 @@ def overlap(a: Box, b: Box) -> float:
     return max(height, 0.0) * max(width, 0.0) / least
 
 
+def square(box: Box) -> Box:
+    """Return the least square around a box, which is what the probe is shown of it."""
+    y0, x0, y1, x1 = box
+    half, cy, cx = max(y1 - y0, x1 - x0) / 2, (y0 + y1) / 2, (x0 + x1) / 2
+    return cy - half, cx - half, cy + half, cx + half
+
+
+def alike(a: Box, b: Box) -> float:
+    """Return how nearly two boxes are one: what both hold over what either holds."""
+    height, width = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    both = max(height, 0.0) * max(width, 0.0)
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
 def _trunk(widths: tuple[int, ...]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in zip((3, *widths), widths, strict=False):

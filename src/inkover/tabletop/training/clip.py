@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -55,6 +55,20 @@ def tokens(words: CLIPTokenizer, texts: list[str], device: str, pad: str = "max_
     """Return token numbers, (texts, LENGTH), or as long as the longest text with ``pad="longest"``."""
     ids = words(texts, padding=pad, max_length=LENGTH, truncation=True, return_tensors="pt").input_ids
     return torch.as_tensor(ids, device=device)
+
+
+@dataclass(frozen=True)
+class Read:
+    """Texts as tokens."""
+
+    ids: Tensor  # (texts, LENGTH)
+    spans: list[list[tuple[int, int]]]  # by text and token: its characters, first and last + 1
+
+
+def read(words: CLIPTokenizer, texts: list[str]) -> Read:
+    """Return the tokens of texts, and which characters each stands for."""
+    said = words(texts, padding="max_length", max_length=LENGTH, truncation=True, return_offsets_mapping=True)
+    return Read(torch.tensor(said.input_ids), [[(a, b) for a, b in row] for row in said.offset_mapping])
 
 
 def pixels(rows: NDArray[np.uint8], device: str) -> Tensor:
@@ -115,8 +129,13 @@ def train(name: str, net: CLIPModel, words: CLIPTokenizer, photos: data.Photos, 
         right = torch.arange(batch, device=scores.device)
         return (F.cross_entropy(scores, right) + F.cross_entropy(scores[:, :batch].T, right)) / 2
 
-    trained: CLIPModel = fit(name, net, draw, loss, run)
+    trained: CLIPModel = fit(name, net, draw, loss, run, is_matrix)
     return trained
+
+
+def is_matrix(name: str) -> bool:
+    """Return whether Muon is to step a weight: all but the tables and the patches' layer, and the projections."""
+    return not any(part in name for part in ("embedding.", "projection"))
 
 
 def _features(answer: object) -> Tensor:

@@ -84,9 +84,12 @@ class Photos:
     def scene(self, number: int, seen: NDArray[np.bool_] | None = None) -> Scene:
         """Return the scene as the photo shows it, with only the objects that are well seen."""
         scene = stage(self.seed(number))
-        shown = self.shown[number // SHARD][number % SHARD, : len(scene.things)]
-        keep = shown if seen is None else shown & seen[: len(scene.things)]
-        return replace(scene, things=tuple(t for t, k in zip(scene.things, keep, strict=True) if k))
+        return replace(scene, things=tuple(scene.things[k] for k in self.kept(number, seen)))
+
+    def kept(self, number: int, seen: NDArray[np.bool_] | None = None) -> list[int]:
+        """Return which of the drawn scene's objects ``scene`` holds."""
+        shown = self.shown[number // SHARD][number % SHARD]
+        return [int(k) for k in np.flatnonzero(shown if seen is None else shown & seen)]
 
     def caption(self, number: int, rng: np.random.Generator) -> str:
         """Return one of the ways to say what a photo shows."""

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inkover.tabletop.probe import ATTRIBUTES, Box, Probe, cut, overlap, whole
+from inkover.tabletop.probe import ATTRIBUTES, Box, Probe, alike, cut, overlap, square, whole
 from inkover.tabletop.scene import Scene, Thing
 from inkover.tabletop.training import data
 from inkover.tabletop.training.loop import Run, fit
@@ -18,7 +18,7 @@ def _jitter(box: Box, rng: np.random.Generator) -> Box:
     """Shake a box a little: an edited object is never quite where the first one was."""
     y0, x0, y1, x1 = box
     side = max(y1 - y0, x1 - x0)
-    move, grow = rng.normal(0, 0.05, 2) * side, float(np.exp(rng.normal(0, 0.1)))
+    move, grow = rng.normal(0, 0.06, 2) * side, float(np.exp(rng.normal(0, 0.12)))
     cy, cx = (y0 + y1) / 2 + move[0], (x0 + x1) / 2 + move[1]
     return cy - (y1 - y0) / 2 * grow, cx - (x1 - x0) / 2 * grow, cy + (y1 - y0) / 2 * grow, cx + (x1 - x0) / 2 * grow
 
@@ -32,6 +32,20 @@ def bounds(index: NDArray[np.int8], thing: int, cell: int) -> Box | None:
         float(rows.min()) * cell, float(columns.min()) * cell,
         float(rows.max() + 1) * cell, float(columns.max() + 1) * cell,
     )  # fmt: skip
+
+
+def _miss(box: Box, rng: np.random.Generator) -> Box:
+    """Return a square near an object, but too large, too small or beside it; it may still hit."""
+    y0, x0, y1, x1 = square(box)
+    side = (y1 - y0) * float(np.exp(rng.uniform(np.log(0.3), np.log(2.5))))
+    cy, cx = np.array([y0 + y1, x0 + x1]) / 2 + rng.normal(0, 0.5, 2) * max(side, y1 - y0)
+    return cy - side / 2, cx - side / 2, cy + side / 2, cx + side / 2
+
+
+def _anywhere(rng: np.random.Generator) -> Box:
+    side = rng.uniform(18, 60)
+    y, x = rng.uniform(0, data.SIDE - side, 2)
+    return y, x, y + side, x + side
 
 
 def _rough(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -53,25 +67,28 @@ def _target(scene: Scene, thing: Thing | None) -> list[int]:
 
 
 def train(net: Probe, photos: data.Photos, run: Run, batch: int) -> Probe:
-    """Train on one box a photo: an object, or a place where there is none."""
+    """Train on one box a photo: an object, a place where there is none, or a place that misses the object there."""
 
     def example(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8], list[int]]:
         number = int(rng.integers(len(photos)))
         scene, pixels = photos.scene(number), _rough(photos.photo(number), rng)
         index = photos.index[number // data.SHARD][number % data.SHARD]
-        boxes = {k: bounds(index, k, data.CELL) for k in range(3)}
-        known = [k for k, box in boxes.items() if box is not None]
+        boxes = {k: box for k in range(3) if (box := bounds(index, k, data.CELL)) is not None}
         shown = photos.shown[number // data.SHARD][number % data.SHARD]
-        kinds = [t for t, s in zip(range(3), shown, strict=True) if s and boxes[t] is not None]
-        if kinds and rng.random() < 0.88:
+        kinds = [k for k in boxes if shown[k]]
+        choice = rng.random()
+        if kinds and choice < 0.7:
             chosen = int(rng.choice(kinds))
             full = data.stage(photos.seed(number)).things[chosen]
-            return *_views(pixels, _jitter(_sure(boxes[chosen]), rng)), _target(scene, full)
+            return *_views(pixels, _jitter(boxes[chosen], rng)), _target(scene, full)
         for _ in range(20):
-            side = rng.uniform(18, 60)
-            y, x = rng.uniform(0, data.SIDE - side, 2)
-            box = (y, x, y + side, x + side)
-            if all(overlap(box, _sure(boxes[k])) < 0.1 for k in known):
+            if boxes and choice < 0.92:
+                box = _miss(boxes[int(rng.choice(list(boxes)))], rng)
+                free = all(alike(box, square(other)) < 0.35 for other in boxes.values())
+            else:
+                box = _anywhere(rng)
+                free = all(overlap(box, other) < 0.1 for other in boxes.values())
+            if free:
                 return *_views(pixels, box), _target(scene, None)
         return example(rng)
 
@@ -91,8 +108,3 @@ def train(net: Probe, photos: data.Photos, run: Run, batch: int) -> Probe:
 
 def _views(pixels: NDArray[np.uint8], box: Box) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return cut(pixels, box), whole(pixels)
-
-
-def _sure(box: Box | None) -> Box:
-    assert box is not None
-    return box

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 import torch
+from torch import distributed
 
 from inkover.tabletop.training import autoencoder as autoencoder_stage
 from inkover.tabletop.training import data
@@ -17,7 +18,16 @@ def _photos(asked: Namespace) -> data.Photos:
 
 
 def _run(asked: Namespace, steps: int, rate: float) -> Run:
-    return Run(asked.folder, asked.steps or steps, asked.rate or rate, asked.minutes, asked.device)
+    worker = distributed.get_rank() if asked.workers > 1 else 0
+    return Run(
+        asked.folder,
+        asked.steps or steps,
+        asked.rate or rate,
+        asked.minutes,
+        asked.device,
+        worker=worker,
+        workers=asked.workers,
+    )
 
 
 def render(asked: Namespace) -> None:

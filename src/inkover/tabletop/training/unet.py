@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,20 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPTokenizer
 
+from inkover.attention.maps import Seen
+from inkover.attention.tap import tapped
 from inkover.diffusion.schedule import cumulative, scaled_linear
-from inkover.tabletop.captions import vary
-from inkover.tabletop.training import clip, data
+from inkover.models.attended import attention_layers
+from inkover.tabletop.captions import told
+from inkover.tabletop.training import clip, data, gaze
 from inkover.tabletop.training.loop import Run, fit
 
 LATENT = data.SIDE // data.CELL
+GAZE = 0.02
+"""How much looking astray counts beside the noise that was not found."""
 
 
 def network() -> UNet2DConditionModel:
@@ -72,6 +80,16 @@ def spread(folder: Path) -> float:
     return float(np.load(sorted(folder.glob("[0-9]*[0-9].npy"))[0], mmap_mode="r")[:200].astype(np.float32).std())
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """One example."""
+
+    latent: NDArray[np.float32]  # (4, window, window), scaled
+    text: str
+    named: dict[int, tuple[int, int]]  # by object: the characters of its words in the text
+    index: NDArray[np.int8]  # (window, window): which object each cell shows, counted from 1
+
+
 class Latents:
     """Latents of the photos, whole or windows of them, with captions of what the window shows."""
 
@@ -79,8 +97,8 @@ class Latents:
         self.photos, self.window, self.scale = photos, window, scale
         self.shards = [np.load(folder / f"{n:04d}.npy", mmap_mode="r") for n in photos.shards]
 
-    def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], str]:
-        """Return one scaled latent (4, window, window) and a caption; empty one time in ten."""
+    def draw(self, rng: np.random.Generator) -> Drawn:
+        """Draw a window and its caption, which is empty one time in ten."""
         while True:
             number, flip = int(rng.integers(len(self.photos))), int(rng.integers(2))
             y, x = rng.integers(LATENT - self.window + 1, size=2)
@@ -89,42 +107,71 @@ class Latents:
                 break
         row = self.shards[number // data.SHARD][number % data.SHARD, flip]
         cut = row[:, y : y + self.window, x : x + self.window].astype(np.float32) * self.scale
-        text = vary(self.photos.scene(number, seen), rng)
-        return cut, "" if rng.random() < 0.1 else text
+        text, named = told(self.photos.scene(number, seen), rng)
+        if rng.random() < 0.1:
+            text, named = "", {}
+        kept = self.photos.kept(number, seen)
+        index = self._index(number, flip)[y : y + self.window, x : x + self.window]
+        return Drawn(cut, text, {kept[k]: span for k, span in named.items()}, index)
 
     def _seen(self, number: int, flip: int, y: int, x: int) -> NDArray[np.bool_] | None:
         """Return which objects a window shows, or None where one is cut in two."""
-        index = self.photos.index[number // data.SHARD][number % data.SHARD]
-        index = index[:, ::-1] if flip else index
+        index = self._index(number, flip)
         cut = index[y : y + self.window, x : x + self.window]
         share = np.array([(cut == k).sum() / max((index == k).sum(), 1) for k in (1, 2, 3)])
         clear = (share > 0.7) | (share < 0.06)
         return share > 0.7 if self.window == LATENT or clear.all() else None
 
+    def _index(self, number: int, flip: int) -> NDArray[np.int8]:
+        """Return which object each cell shows, counted from 1."""
+        index: NDArray[np.int8] = self.photos.index[number // data.SHARD][number % data.SHARD]
+        return index[:, ::-1] if flip else index
+
+
+def is_matrix(name: str) -> bool:
+    """Return whether Muon is to step a weight: all but the tables of words and places, and the first and last layer."""
+    return not any(part in name for part in ("embedding.", "conv_in", "conv_out"))
+
 
 def train(name: str, net: Pair, words: CLIPTokenizer, latents: Latents, run: Run, batch: int) -> Pair:
-    """Train on eps with min-SNR weights (Hang et al. 2023)."""
+    """Train on eps, and on looking at an object where its words are read.
+
+    An error of the clean latent counts as in v prediction (Salimans and Ho 2022), capped as in min-SNR (Hang et al.
+    2023). Min-SNR alone all but forgives it at the noisy levels, where a small network must learn what shape a word is.
+    """
     alphas = torch.from_numpy(cumulative(scaled_linear())).float().to(run.device)
     ratio = alphas / (1 - alphas)
-    weight = ratio.clamp(max=5.0) / ratio
+    weight = (ratio + 1).clamp(max=5.0) / ratio
+    layers = attention_layers(net.unet)
 
     def draw(rng: np.random.Generator) -> tuple[Tensor, ...]:
         drawn = [latents.draw(rng) for _ in range(batch)]
-        clean = np.stack([latent for latent, _ in drawn])
+        clean = np.stack([one.latent for one in drawn])
         noise = rng.standard_normal(clean.shape, np.float32)
         # one time in each equal part of the schedule: less noise in the loss
         times = ((np.arange(batch) + rng.random(batch)) / batch * len(alphas)).astype(np.int64)
-        ids = clip.tokens(words, [text for _, text in drawn], "cpu")
-        return torch.from_numpy(clean), torch.from_numpy(noise), torch.from_numpy(times), ids
+        read = clip.read(words, [one.text for one in drawn])
+        masks = np.stack([[one.index == k + 1 for k in range(3)] for one in drawn])
+        wanted = gaze.targets(read.spans, [one.named for one in drawn], torch.from_numpy(masks))
+        return *(torch.from_numpy(part) for part in (clean, noise, times)), read.ids, wanted
 
     def loss(drawn: tuple[Tensor, ...]) -> Tensor:
-        clean, noise, t, ids = (part.to(run.device) for part in drawn)
+        clean, noise, t, ids, wanted = (part.to(run.device) for part in drawn)
         a = alphas[t].view(-1, 1, 1, 1)
         x = (a.sqrt() * clean + (1 - a).sqrt() * noise).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(run.device.split(":")[0], torch.bfloat16):
+        seen = list[Seen]()
+        with torch.autocast(run.device.split(":")[0], torch.bfloat16), _kernels(run.device):
             hidden = net.text(input_ids=ids).last_hidden_state
-            said = net.unet(x, t, encoder_hidden_states=hidden).sample
+            with tapped(layers, gaze.listening(seen), (gaze.ROW,)):
+                said = net.unet(x, t, encoder_hidden_states=hidden).sample
         apart: Tensor = (said.float() - noise).pow(2).mean((1, 2, 3))
-        return (weight[t] * apart).mean()
+        # in pure noise nobody can tell where an object will be
+        astray = alphas[t].sqrt() * gaze.apart(seen, wanted)
+        return (weight[t] * apart).mean() + GAZE * astray.mean()
 
-    return fit(name, net, draw, loss, run)
+    return fit(name, net, draw, loss, run, is_matrix)
+
+
+def _kernels(device: str) -> AbstractContextManager[None]:
+    """Choose plain attention on a CPU, where the way back through the fused kernel is the slower one."""
+    return sdpa_kernel(SDPBackend.MATH) if device == "cpu" else nullcontext()

@@ -20,12 +20,14 @@ FILES = sorted(SRC.rglob("*.py"))
 MAY_USE = {
     "photo": set[str](),
     "diffusion": set[str](),
+    "attention": {"diffusion"},
     "masks": {"diffusion", "photo"},
-    "models": {"diffusion"},
-    "methods": {"photo", "diffusion", "masks", "models"},
-    "tabletop": {"photo", "diffusion", "masks", "models", "methods"},
-    "app": {"photo", "diffusion", "masks", "models", "methods", "measure"},
-    "measure": {"photo", "diffusion", "masks", "models", "methods", "tabletop", "app"},
+    "models": {"diffusion", "attention"},
+    "inversions": {"diffusion", "models"},
+    "methods": {"photo", "diffusion", "attention", "masks", "models", "inversions"},
+    "tabletop": {"photo", "diffusion", "attention", "masks", "models", "inversions", "methods"},
+    "app": {"photo", "diffusion", "attention", "masks", "models", "inversions", "methods", "measure"},
+    "measure": {"photo", "diffusion", "attention", "masks", "models", "inversions", "methods", "tabletop", "app"},
 }
 LATE = {("app", "measure")}  # one command, inside its function
 

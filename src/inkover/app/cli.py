@@ -18,6 +18,8 @@ OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate")  # torc
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 models_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 app.add_typer(models_app, name="models")
+cache_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app.add_typer(cache_app, name="cache")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -183,6 +185,35 @@ def get(
     from inkover.app import get_command
 
     get_command.run(hub_id, revision, variant, json, quiet)
+
+
+@cache_app.callback()
+def cache() -> None:
+    """List or clear the inversions that are kept on the disk."""
+
+
+@cache_app.command("list")
+def cache_list(json: o.Json = False) -> None:
+    """List what is kept, the last used first."""
+    from inkover.app import cache_command
+
+    cache_command.listed(json)
+
+
+@cache_app.command("clear")
+def cache_clear(json: o.Json = False) -> None:
+    """Throw away all that is kept, and say how much it was."""
+    from inkover.app import cache_command
+
+    cache_command.cleared(json)
+
+
+@cache_app.command("path")
+def cache_path(json: o.Json = False) -> None:
+    """Print the folder: INKOVER_CACHE, or one of the platform's."""
+    from inkover.app import cache_command
+
+    cache_command.path(json)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inkover.attention.control import Control
+from inkover.diffusion import straight
 from inkover.diffusion.level import Level, Levels, Prediction
 from inkover.diffusion.schedule import Spacing, cumulative, levels, scaled_linear
 from inkover.errors import InkoverError
@@ -146,6 +147,14 @@ class Analytic:
         blocks = zip(x.chunk(len(rows)), rows.values(), strict=True)
         answers = [self.answer(block, level, text) for block, text in blocks]
         return Prediction(torch.cat([one.x0 for one in answers]), torch.cat([one.eps for one in answers]))
+
+
+@dataclass(frozen=True)
+class Straight(Analytic):
+    """The same on a straight path, with the shift of Stable Diffusion 3."""
+
+    def levels(self, steps: int, spacing: Spacing = Spacing("trailing", "one")) -> Levels:  # noqa: B008 - frozen
+        return straight.levels(3.0, steps, spacing, 0.001, 1000)
 
 
 @dataclass(frozen=True)

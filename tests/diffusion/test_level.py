@@ -22,9 +22,20 @@ def test_every_reading_of_an_answer_finds_the_same_line(angle: float, seed: int)
     level = Level(1.0, math.cos(angle), math.sin(angle))
     x0, eps = drawn(seed, 2, 3, 4, 5), drawn(seed + 100, 2, 3, 4, 5)
     x, v = level.noised(x0, eps), level.alpha * eps - level.sigma * x0
-    for read in (level.from_eps(x, eps), level.from_x0(x, x0), level.from_v(x, v)):
+    answers = level.from_eps(x, eps), level.from_x0(x, x0), level.from_v(x, v), level.from_velocity(x, eps - x0)
+    for read in answers:
         torch.testing.assert_close(read.x0, x0, atol=1e-10, rtol=1e-10)
         torch.testing.assert_close(read.eps, eps, atol=1e-10, rtol=1e-10)
+
+
+@quick
+@given(share=st.floats(0, 1), seed=st.integers(0, 99))
+def test_a_velocity_is_read_at_every_level_of_a_straight_path(share: float, seed: int) -> None:
+    level = Level(1.0, 1 - share, share)
+    x0, eps = drawn(seed, 2, 3, 4, 5), drawn(seed + 100, 2, 3, 4, 5)
+    read = level.from_velocity(level.noised(x0, eps), eps - x0)
+    torch.testing.assert_close(read.x0, x0, atol=1e-12, rtol=0)
+    torch.testing.assert_close(read.eps, eps, atol=1e-12, rtol=0)
 
 
 @quick

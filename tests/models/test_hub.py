@@ -18,7 +18,7 @@ from inkover.models.fingerprint import file_hash
 from inkover.models.hub import get
 from inkover.models.loading import load
 from inkover.models.store import LOCK, hub_folder, read_lock
-from tiny import tiny_folder
+from tiny import flow_folder, tiny_folder
 
 ID = "some-one/a-model"
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -73,6 +73,17 @@ def test_what_is_got_loads_and_is_pinned_and_hashed(hub: Hub, capfd: pytest.Capt
     assert {whole for _, whole in seen} == {total} and seen[-1] == (total, total)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen) and len(seen) > 100
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kind", ["sd3", "sd3-without-t5", "flux"])
+def test_a_flow_is_got_with_the_parts_that_it_has(hub: Hub, kind: str, tmp_path: Path) -> None:
+    hub.folder = flow_folder(tmp_path, kind)
+    folder = get(ID)
+    got = {path.name for path in folder.iterdir() if path.is_dir()}
+    assert got == {path.name for path in hub.folder.iterdir() if path.is_dir()}
+    assert load(ID, device="cpu").name == ID
+    hub.asked.clear()
+    assert get(ID) == folder and hub.fetched() == []
 
 
 def test_getting_again_fetches_nothing_unless_something_is_damaged(hub: Hub) -> None:
@@ -190,9 +201,9 @@ def test_pickles_are_refused_before_anything_large_is_fetched(hub: Hub) -> None:
 def test_other_architectures_are_refused_before_anything_large_is_fetched(hub: Hub) -> None:
     index = hub.folder / "model_index.json"
     index.write_text(
-        json.dumps({"_class_name": "FluxPipeline", "transformer": ["diffusers", "FluxTransformer2DModel"]})
+        json.dumps({"_class_name": "SanaPipeline", "transformer": ["diffusers", "SanaTransformer2DModel"]})
     )
-    refused("it is a FluxPipeline without a unet; what can be used: Stable Diffusion 1.x and 2.x")
+    refused("it is a SanaPipeline whose transformer is a SanaTransformer2DModel; what can be used: Stable Diffusion")
     assert hub.fetched() == ["model_index.json"]
     index.unlink()
     refused("is not in the diffusers layout")

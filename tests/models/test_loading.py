@@ -224,16 +224,21 @@ WRONG: list[tuple[Callable[[Path], None], str]] = [
     (setting("unet", quantization_config={"quant_method": "bitsandbytes"}), "its unet is quantised"),
     (
         index(_class_name="StableDiffusionXLPipeline", text_encoder_2=["transformers", "CLIPTextModelWithProjection"]),
-        r"StableDiffusionXLPipeline \(with a text_encoder_2\); what can be used: Stable Diffusion 1.x and 2.x",
+        r"XLPipeline \(with a text_encoder_2\); what can be used: Stable Diffusion 1.x, 2.x and 3, and Flux",
     ),
     (
         index(_class_name="StableDiffusion3Pipeline", unet=None, transformer=["diffusers", "SD3Transformer2DModel"]),
-        "it is a StableDiffusion3Pipeline without a unet; what can be used",
+        "it is a StableDiffusion3Pipeline whose text_encoder is a CLIPTextModel; what can be used",
     ),
     (
         index(_class_name="FluxPipeline", unet=None, transformer=["diffusers", "FluxTransformer2DModel"]),
-        "it is a FluxPipeline without a unet; what can be used",
+        "it is a FluxPipeline without a text_encoder_2; what can be used",
     ),
+    (
+        index(_class_name="SanaPipeline", unet=None, transformer=["diffusers", "SanaTransformer2DModel"]),
+        "it is a SanaPipeline whose transformer is a SanaTransformer2DModel; what can be used",
+    ),
+    (index(unet=None, transformer=["my_code", "Mine"]), r"its transformer asks for code of its own \(my_code.Mine\)"),
     (index(_class_name="KandinskyPipeline", vae=["diffusers", "VQModel"]), "whose vae is a VQModel"),
     (setting("unet", addition_embed_type="text_time"), "it is an SDXL or a similar network; what can be used"),
     (setting("unet", in_channels=9), "reads 9 channels where the photo has 4: it is made for inpainting"),

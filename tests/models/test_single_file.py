@@ -16,7 +16,7 @@ from inkover.errors import InkoverError
 from inkover.models import store
 from inkover.models.loading import load
 from published import save_published
-from tiny import tiny_folder, tiny_pipeline
+from tiny import flow_folder, tiny_folder, tiny_pipeline
 
 KINDS = ("epsilon", "v_prediction")
 
@@ -109,7 +109,11 @@ def test_files_that_are_no_model(file: Path, description: Path, tmp_path: Path) 
         poor = {key: value for key, value in tensors.items() if key != lost}
         refused("lacks (1 )?weights", saved(f"{part}.safetensors", poor), config=description)
     xl = {**tensors, "conditioner.embedders.1.model.transformer.resblocks.9.mlp.c_proj.bias": torch.zeros(1)}
-    refused("is of the family xl_base, which cannot be used yet", saved("xl.safetensors", xl), config=description)
+    refused(
+        "is of the family xl_base, which cannot be read from one file; what can: Stable Diffusion 1",
+        saved("xl.safetensors", xl),
+        config=description,
+    )
 
 
 def test_a_description_of_another_family_is_refused(file: Path, description: Path, tmp_path: Path) -> None:
@@ -119,3 +123,4 @@ def test_a_description_of_another_family_is_refused(file: Path, description: Pat
     config = other / "unet" / "config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "block_out_channels": [16, 64]}))
     refused("does not fit the description", file, config=other)
+    refused("describes a Flux, not .*: give a folder of its family", file, config=flow_folder(tmp_path, "flux"))

@@ -52,6 +52,11 @@ class Level:
         """Read an answer that is ``v = alpha * eps - sigma * x0`` (Salimans and Ho 2022)."""
         return Prediction(self.alpha * x - self.sigma * v, self.alpha * v + self.sigma * x)
 
+    def from_velocity(self, x: Tensor, velocity: Tensor) -> Prediction:
+        """Read an answer that is ``velocity = eps - x0``, the direction of a straight path; finite at every level."""
+        total = self.alpha + self.sigma
+        return Prediction((x - self.sigma * velocity) / total, (x + self.alpha * velocity) / total)
+
 
 Levels = tuple[Level, ...]
 """A grid: from the noisiest level to the end level. A step k goes from ``levels[k]`` to ``levels[k + 1]``."""

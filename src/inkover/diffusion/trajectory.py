@@ -36,6 +36,9 @@ def _risen(denoiser: Denoiser, x: Tensor, here: Level, there: Level, rounds: int
     """Return the latent at the noisier level there that a step down would bring to x."""
     y = x
     for _ in range(rounds):
-        eps = denoiser(y, there).eps
-        y = there.noised(here.from_eps(x, eps).x0, eps)
+        said = denoiser(y, there)
+        if there.alpha:
+            y = there.noised(here.from_eps(x, said.eps).x0, said.eps)
+        else:  # where no signal is left the noise is the latent itself, and only both ends together say where to
+            y = y + (x - here.noised(said.x0, said.eps))
     return y

@@ -14,6 +14,7 @@ _MODULES = {
     "diffedit": "inkover.methods.diffedit",
     "sdedit": "inkover.methods.sdedit",
     "ddim": "inkover.methods.ddim",
+    "flowedit": "inkover.methods.flowedit",
 }
 
 

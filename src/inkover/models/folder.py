@@ -1,4 +1,4 @@
-"""A model in the diffusers folder layout: what lies where, checked before any weight is read, and reading it."""
+"""A model in the diffusers folder layout: what lies where, checked before any weight is read."""
 
 from __future__ import annotations
 
@@ -6,21 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from inkover.errors import InkoverError
+from inkover.models.family import Config, Family, stem_of
 from inkover.models.fingerprint import file_hash
-from inkover.models.supported import Config, check_configs, check_index, check_plain
-
-if TYPE_CHECKING:
-    from inkover.models.stable_diffusion import Parts
-
-STEMS: Mapping[str, str] = {
-    "unet": "diffusion_pytorch_model",
-    "vae": "diffusion_pytorch_model",
-    "text_encoder": "model",
-}
-"""The networks, and the stem of their weights' file names."""
+from inkover.models.index import check_index
+from inkover.models.supported import check_configs
 
 VARIANTS = ("", "fp16")
 """Which weights are taken, the first that is there: full precision before half."""
@@ -34,26 +26,29 @@ class Layout:
 
     name: str
     folder: Path
-    configs: Mapping[str, Config]  # of unet, vae, text_encoder, scheduler
+    family: Family  # with the parts that are there
+    configs: Mapping[str, Config]  # of each network, and of the scheduler
     variants: Mapping[str, str]  # of each network that has weights here: "" or "fp16"
-    files: tuple[Path, ...]  # what is hashed: weights, configurations, tokenizer
+    files: tuple[Path, ...]  # what is hashed: weights, configurations, tokenizers
 
 
 def read_layout(name: str, folder: Path, *, weights: bool = True) -> Layout:
     """Look a model folder through; InkoverError when it is not a whole model of a supported kind.
 
-    Without ``weights`` the configurations and the tokenizer are enough.
+    Without ``weights`` the configurations and the tokenizers are enough.
     """
     if not (folder / "model_index.json").is_file():
         raise InkoverError(f"{name} is not a model folder: {folder} has no model_index.json (the diffusers layout)")
-    check_index(name, read_json(name, folder / "model_index.json"))
-    configs = {part: read_json(name, folder / part / "config.json") for part in STEMS}
+    family = check_index(name, read_json(name, folder / "model_index.json"))
+    configs = {part: read_json(name, folder / part / "config.json") for part in family.networks}
     configs["scheduler"] = read_json(name, folder / "scheduler" / "scheduler_config.json")
-    check_configs(name, configs["unet"], configs["vae"], configs["text_encoder"])
-    found = {part: find_weights(name, folder / part, stem) for part, stem in STEMS.items()} if weights else {}
-    settings = [folder / part / "config.json" for part in STEMS] + [folder / "scheduler" / "scheduler_config.json"]
-    files = [file for _, group in found.values() for file in group] + settings + _tokenizer_files(name, folder)
-    return Layout(name, folder, configs, {part: variant for part, (variant, _) in found.items()}, tuple(files))
+    check_configs(name, configs, family)
+    found = {part: find_weights(name, folder / part, stem_of(part)) for part in family.networks} if weights else {}
+    settings = [folder / part / "config.json" for part in family.networks]
+    files = [file for _, group in found.values() for file in group]
+    files += [*settings, folder / "scheduler" / "scheduler_config.json"]
+    files += [file for part in family.tokenizers for file in _tokenizer_files(name, folder / part)]
+    return Layout(name, folder, family, configs, {part: variant for part, (variant, _) in found.items()}, tuple(files))
 
 
 def find_weights(name: str, folder: Path, stem: str) -> tuple[str, tuple[Path, ...]]:
@@ -100,89 +95,6 @@ def file_hashes(layout: Layout) -> dict[str, str]:
     return {path.relative_to(layout.folder).as_posix(): file_hash(path) for path in layout.files}
 
 
-def read_parts(layout: Layout) -> Parts:
-    """Read the networks of a checked folder, on the CPU, in the dtype that they came in.
-
-    InkoverError when weights are damaged or missing.
-    """
-    from diffusers import AutoencoderKL, UNet2DConditionModel
-    from transformers import CLIPTextModel
-
-    from inkover.models.stable_diffusion import Parts
-
-    return Parts(
-        unet=_network(layout, "unet", UNet2DConditionModel),
-        vae=_network(layout, "vae", AutoencoderKL),
-        text_encoder=_network(layout, "text_encoder", CLIPTextModel, config=text_config(layout)),
-        tokenizer=read_tokenizer(layout),
-    )
-
-
-def text_config(layout: Layout) -> Any:
-    """Build the text encoder's configuration from the keys that describe a network, and from no others."""
-    from transformers import CLIPTextConfig
-
-    config = layout.configs["text_encoder"]
-    return CLIPTextConfig(**{key: config[key] for key in TEXT_KEYS if config.get(key) is not None})
-
-
-TEXT_KEYS = (
-    "attention_dropout",
-    "bos_token_id",
-    "eos_token_id",
-    "hidden_act",
-    "hidden_size",
-    "intermediate_size",
-    "layer_norm_eps",
-    "max_position_embeddings",
-    "num_attention_heads",
-    "num_hidden_layers",
-    "pad_token_id",
-    "projection_dim",
-    "use_attention_mask",
-    "vocab_size",
-)
-
-
-def read_tokenizer(layout: Layout) -> Any:
-    """Read a folder's CLIP tokenizer."""
-    from transformers import CLIPTokenizer
-
-    folder = layout.folder / "tokenizer"
-    if (folder / "tokenizer_config.json").is_file():
-        check_plain(layout.name, "tokenizer", read_json(layout.name, folder / "tokenizer_config.json"))
-    try:
-        return CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError, KeyError) as problem:
-        raise InkoverError(f"{layout.name}: its tokenizer cannot be read ({first_line(problem)})") from problem
-
-
-def _network(layout: Layout, part: str, kind: Any, **more: Any) -> Any:
-    from safetensors import SafetensorError
-
-    try:
-        network, info = kind.from_pretrained(
-            str(layout.folder / part),
-            variant=layout.variants[part] or None,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-            **more,
-        )
-    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as problem:
-        raise InkoverError(
-            f"{layout.name}: its {part} cannot be read ({first_line(problem)}); get it again"
-        ) from problem
-    missing = sorted(info["missing_keys"])
-    if missing:
-        raise InkoverError(
-            f"{layout.name}: its {part} lacks {len(missing)} weights, such as {missing[0]}; get it again"
-        )
-    if info["mismatched_keys"]:
-        raise InkoverError(f"{layout.name}: weights of its {part} do not fit its config.json; get the model again")
-    return network
-
-
 def _shards(name: str, folder: Path, index: str) -> tuple[Path, ...]:
     table = read_json(name, folder / index)
     shards = tuple(folder / shard for shard in sorted(set(table.get("weight_map", {}).values())))
@@ -193,12 +105,16 @@ def _shards(name: str, folder: Path, index: str) -> tuple[Path, ...]:
 
 
 def _tokenizer_files(name: str, folder: Path) -> list[Path]:
-    """Return the tokenizer's files; either tokenizer.json or vocab.json with merges.txt make one."""
-    files = sorted(path for path in (folder / "tokenizer").glob("*") if path.suffix in (".json", ".txt"))
+    """Return a tokenizer's files: tokenizer.json makes one, and for CLIP so do vocab.json and merges.txt."""
+    files = sorted(path for path in folder.glob("*") if path.suffix in (".json", ".txt"))
     names = {path.name for path in files}
     if "tokenizer.json" in names or {"vocab.json", "merges.txt"} <= names:
         return files
-    raise InkoverError(f"{name} has missing parts: tokenizer/vocab.json and merges.txt are not there; get it again")
+    if any(folder.glob("*.model")):
+        wanted = f"{folder.name}/tokenizer.json is not there, and its .model file alone is not read"
+    else:
+        wanted = f"{folder.name}/vocab.json and merges.txt are not there"
+    raise InkoverError(f"{name} has missing parts: {wanted}; get it again")
 
 
 def first_line(problem: BaseException) -> str:

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from inkover.errors import InkoverError
+from inkover.models.family import SUPPORTED, Family, stem_of
 from inkover.models.fingerprint import file_hash
-from inkover.models.folder import PICKLES, STEMS, VARIANTS, read_json, read_layout, weight_names
+from inkover.models.folder import PICKLES, VARIANTS, read_json, read_layout, weight_names
+from inkover.models.index import check_index
 from inkover.models.remote import PART, RemoteFile, Repository, fetch, look_up
 from inkover.models.store import Lock, hub_folder, read_lock, write_lock
-from inkover.models.supported import SUPPORTED, check_index
 
 Progress = Callable[[int, int], None]
 """Told how many bytes are there, and how many there will be."""
@@ -35,8 +36,7 @@ def get(hub_id: str, *, revision: str = "main", variant: str = "", progress: Pro
         return folder
     partial = folder.parent / ".partial" / f"{folder.name}@{repository.commit[:12]}"
     with _alone(partial):
-        _check_kind(repository, partial)
-        files = _choose(repository, variant)
+        files = _choose(repository, _family(repository, partial), variant)
         _sweep(partial, files)
         _check_space(partial, files)
         _fetch_all(repository, files, partial, progress)
@@ -51,30 +51,31 @@ def _is_whole(folder: Path, repository: Repository, variant: str) -> bool:
     """Say whether the folder holds this commit, undamaged, with the weights that are asked for."""
     try:
         lock = read_lock(folder)
+        if lock is None or lock.revision != repository.commit:
+            return False
+        family = check_index(repository.hub_id, read_json(repository.hub_id, folder / "model_index.json"))
     except InkoverError:
         return False
-    if lock is None or lock.revision != repository.commit:
-        return False
-    if set(lock.files) != {file.path for file in _choose(repository, variant)}:
+    if set(lock.files) != {file.path for file in _choose(repository, family, variant)}:
         return False
     return all((folder / path).is_file() and file_hash(folder / path) == digest for path, digest in lock.files.items())
 
 
-def _check_kind(repository: Repository, partial: Path) -> None:
-    """Fetch the model's description alone, and raise an InkoverError when it is not of a kind that can be used."""
+def _family(repository: Repository, partial: Path) -> Family:
+    """Fetch the model's description alone, and return its family; InkoverError when it is of none that can be used."""
     index = repository.files.get("model_index.json")
     if index is None:
         reason = "is not in the diffusers layout (no model_index.json)"
         raise InkoverError(f"{repository.hub_id} {reason}; what can be used: {SUPPORTED}")
     fetch(repository, index, partial, lambda done: None)
-    check_index(repository.hub_id, read_json(repository.hub_id, partial / index.path))
+    return check_index(repository.hub_id, read_json(repository.hub_id, partial / index.path))
 
 
-def _choose(repository: Repository, variant: str) -> list[RemoteFile]:
+def _choose(repository: Repository, family: Family, variant: str) -> list[RemoteFile]:
     """Return the files that make the model, smallest first."""
     files = repository.files
-    paths = [path for path in files if _is_setting(path)]
-    paths += [path for part in STEMS for path in _weights(repository, part, variant)]
+    paths = [path for path in files if _is_setting(path, family)]
+    paths += [path for part in family.networks for path in _weights(repository, part, variant)]
     unknown = [path for path in paths if len(files[path].hash) not in (40, 64)]
     if unknown:
         raise InkoverError(
@@ -83,28 +84,28 @@ def _choose(repository: Repository, variant: str) -> list[RemoteFile]:
     return sorted((files[path] for path in paths), key=lambda file: (file.size, file.path))
 
 
-def _is_setting(path: str) -> bool:
-    """Say whether a path is a configuration or tokenizer file of one of our parts, and nowhere else."""
+def _is_setting(path: str, family: Family) -> bool:
+    """Say whether a path is a configuration or tokenizer file of one of the family's parts, and nowhere else."""
     parts = PurePosixPath(path).parts
     if len(parts) != 2:
         return path == "model_index.json"
     part, file = parts
     return (
-        (part in STEMS and file == "config.json")
+        (part in family.networks and file == "config.json")
         or (part == "scheduler" and file == "scheduler_config.json")
-        or (part == "tokenizer" and file.endswith((".json", ".txt")))
+        or (part in family.tokenizers and file.endswith((".json", ".txt")))
     )
 
 
 def _weights(repository: Repository, part: str, variant: str) -> list[str]:
     """Return the paths of a network's weights in the first variant that is there."""
-    stem, names = STEMS[part], {path for path in repository.files if path.startswith(f"{part}/")}
+    trunk, names = stem_of(part), {path for path in repository.files if path.startswith(f"{part}/")}
     for kind in (variant,) if variant else VARIANTS:
-        single, index = (f"{part}/{file}" for file in weight_names(stem, kind))
+        single, index = (f"{part}/{file}" for file in weight_names(trunk, kind))
         if single in names:
             return [single]
         if index in names:
-            shards = f"{part}/{stem}.{kind}-" if kind else f"{part}/{stem}-"
+            shards = f"{part}/{trunk}.{kind}-" if kind else f"{part}/{trunk}-"
             return [index, *sorted(path for path in names if path.startswith(shards) and path.endswith(".safetensors"))]
     if any(path.endswith(".safetensors") for path in names):
         raise InkoverError(f"{repository.hub_id} has no {variant or 'full or fp16'} weights of its {part}")

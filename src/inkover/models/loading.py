@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from inkover.errors import InkoverError, nearest
 from inkover.models.catalog import listing
+from inkover.models.family import adapter
 from inkover.models.fingerprint import hash_of_hashes
-from inkover.models.folder import PICKLES, Layout, file_hashes, read_layout, read_parts
+from inkover.models.folder import PICKLES, Layout, file_hashes, read_layout
 from inkover.models.place import place
 from inkover.models.quiet import quiet
+from inkover.models.reading import read_parts
 from inkover.models.single_file import load_file
 from inkover.models.store import HUB_ID, LOCK, bundled, hub_folder, read_lock
 from inkover.models.wrapped import wrap
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     import torch
 
     from inkover.models.contract import Model
-    from inkover.models.stable_diffusion import StableDiffusion
 
 
 def load(
@@ -33,9 +34,10 @@ def load(
     """Load a model, ready to be asked.
 
     ``spec`` is a name ("tabletop"), a folder in the diffusers layout, a .safetensors file, a hub id that was got
-    before, a diffusers pipeline, or a mapping with its components. ``dtype`` is the U-Net's: float32 unless said
-    otherwise; the text encoder and the autoencoder stay in float32. Live networks are taken as and where they are.
-    ``config`` is a folder in the diffusers layout that describes a single file; its weights are not needed.
+    before, a diffusers pipeline, or a mapping with its components. ``dtype`` is that of the network that is asked at
+    every level: float32 unless said otherwise; the others stay in float32, all but a T5 beside half precision. Live
+    networks are taken as and where they are. ``config`` is a folder in the diffusers layout that describes a single
+    file; its weights are not needed.
     """
     if not isinstance(spec, (str, Path)):
         return wrap(spec, device=device, dtype=dtype)
@@ -79,19 +81,16 @@ def looks_like_path(name: str) -> bool:
     return name.startswith((".", "/", "~", "\\")) or name.endswith((".safetensors", *PICKLES)) or name.count("/") > 1
 
 
-def load_folder(name: str, folder: Path, device: torch.device, dtype: torch.dtype) -> StableDiffusion:
+def load_folder(name: str, folder: Path, device: torch.device, dtype: torch.dtype) -> Model:
     """Load a model from a folder in the diffusers layout, safetensors only."""
-    from inkover.models.scheduler import scheduler
-    from inkover.models.stable_diffusion import placed, stable_diffusion
-
     layout = read_layout(name, folder)
-    schedule = scheduler(name, layout.configs["scheduler"])
+    family = adapter(layout.family)
+    schedule = family.scheduler(name, layout.configs["scheduler"])
     hashes = file_hashes(layout)
     _check_lock(layout, hashes)
     with quiet():
-        parts = placed(read_parts(layout), device, dtype)
-    fingerprint = hash_of_hashes(hashes)
-    return stable_diffusion(name, parts, schedule, fingerprint)
+        parts = family.placed(family.gathered(read_parts(layout, dtype)), device, dtype)
+    return family.model(name, parts, schedule, hash_of_hashes(hashes))
 
 
 def _check_lock(layout: Layout, hashes: Mapping[str, str]) -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkover.errors import InkoverError
+from inkover.models.family import SUPPORTED
 from inkover.models.fingerprint import file_hash, hash_of_hashes
-from inkover.models.folder import PICKLES, Layout, file_hashes, first_line, read_layout, read_tokenizer
+from inkover.models.folder import PICKLES, Layout, file_hashes, first_line, read_layout
 from inkover.models.quiet import quiet
+from inkover.models.reading import read_tokenizer
 from inkover.models.store import LOCK, hub_folder
-from inkover.models.supported import SUPPORTED
+from inkover.models.supported import STABLE_DIFFUSION
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +30,8 @@ def load_file(name: str, path: Path, config: Path | None, device: torch.device, 
 
     family = _family(name, path)
     layout = read_layout(name, _description(name, family, config), weights=False)
+    if layout.family.denoiser != STABLE_DIFFUSION.denoiser:
+        raise InkoverError(f"{layout.folder} describes a {layout.family.name}, not {name}: give a folder of its family")
     schedule = scheduler(name, layout.configs["scheduler"])
     fingerprint = hash_of_hashes({**file_hashes(layout), "weights": file_hash(path)})
     with quiet():
@@ -43,7 +47,8 @@ def _family(name: str, path: Path) -> str:
         raise InkoverError(f"{name} is not a model: give a .safetensors file or a folder in the diffusers layout")
     family = _inferred(name, path)
     if family not in HOMES:
-        raise InkoverError(f"{name} is of the family {family}, which cannot be used yet; what can be used: {SUPPORTED}")
+        known = f"{STABLE_DIFFUSION.name}, and from a folder in the diffusers layout {SUPPORTED}"
+        raise InkoverError(f"{name} is of the family {family}, which cannot be read from one file; what can: {known}")
     return family
 
 

@@ -17,8 +17,10 @@ from inkover.diffusion.schedule import Spacing
 from inkover.diffusion.schedule import levels as grid
 from inkover.errors import InkoverError
 from inkover.models.attended import attention_layers
+from inkover.models.autoencoder import decoded, encoded, factor
 from inkover.models.contract import Text
-from inkover.models.scheduler import Scheduler
+from inkover.models.family import Adapter
+from inkover.models.scheduler import Scheduler, scheduler
 from inkover.models.tokens import tokens_of
 
 if TYPE_CHECKING:
@@ -81,21 +83,13 @@ class StableDiffusion:
         """Return the steps + 1 levels of a grid over the model's schedule, noisiest first."""
         return grid(self.scheduler.table, steps, spacing, self.scheduler.offset)
 
-    @torch.no_grad()
     def encode(self, pixels: Tensor) -> Tensor:
         """Turn pixels (n, 3, h, w) in [-1, 1] into clean latents (n, c, h/f, w/f), float32: the mode."""
-        vae = self.parts.vae
-        mode = vae.encode(pixels.to(self.device, vae.dtype)).latent_dist.mode().float()
-        latent: Tensor = (mode - _shift(vae)) * vae.config.scaling_factor
-        return latent
+        return encoded(self.parts.vae, pixels)
 
-    @torch.no_grad()
     def decode(self, latent: Tensor) -> Tensor:
         """Turn clean latents into pixels (n, 3, h, w) in [-1, 1], float32, not clamped."""
-        vae = self.parts.vae
-        code = latent / vae.config.scaling_factor + _shift(vae)
-        pixels: Tensor = vae.decode(code.to(self.device, vae.dtype)).sample
-        return pixels.float()
+        return decoded(self.parts.vae, latent)
 
     def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
         """Ask the U-Net once, for all blocks of rows together; the answer is read in x's own dtype.
@@ -119,14 +113,13 @@ def stable_diffusion(
     fingerprint: str,
 ) -> StableDiffusion:
     """Put a model together from its parts; what the parts do not say about themselves is worked out here."""
-    factor = 2 ** (len(parts.vae.config.block_out_channels) - 1)
-    side = int(parts.unet.config.sample_size)
+    pixels, side = factor(parts.vae), int(parts.unet.config.sample_size)
     return StableDiffusion(
         name=name,
         parts=parts,
         scheduler=scheduler,
-        resolution=side * factor,
-        stride=factor * 2 ** (len(parts.unet.config.block_out_channels) - 1),
+        resolution=side * pixels,
+        stride=pixels * 2 ** (len(parts.unet.config.block_out_channels) - 1),
         batch=max(1, LATENTS_A_FORWARD // side**2),
         fingerprint=fingerprint,
         device=parts.unet.device,
@@ -153,5 +146,9 @@ def read_prompt(parts: Parts, prompt: str) -> Text:
     return Text(hidden.float(), tokens=tokens_of(tokenizer, prompt, tuple(tokens.input_ids[0].tolist())))
 
 
-def _shift(vae: AutoencoderKL) -> float:
-    return float(vae.config.get("shift_factor") or 0.0)
+ADAPTER = Adapter(
+    scheduler=scheduler,
+    gathered=lambda parts: Parts(**parts),
+    placed=placed,
+    model=stable_diffusion,
+)

@@ -1,23 +1,11 @@
-"""Which architectures can be loaded, judged from their configuration before any weight is read."""
+"""Which families can be loaded, judged from their configuration before any weight is read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from inkover.errors import InkoverError
-
-Config = Mapping[str, Any]
-
-SUPPORTED = "Stable Diffusion 1.x and 2.x"
-
-CLASSES: Mapping[str, tuple[str, ...]] = {
-    "unet": ("UNet2DConditionModel",),
-    "vae": ("AutoencoderKL",),
-    "text_encoder": ("CLIPTextModel",),
-    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
-}
-"""The networks and the tokenizer of a model, and the class that each must have; the scheduler may have any."""
+from inkover.models.family import Config, Family, check_plain, foreign
 
 FOREIGN: Mapping[str, str] = {
     "addition_embed_type": "it is an SDXL or a similar network",
@@ -29,67 +17,108 @@ FOREIGN: Mapping[str, str] = {
 """Keys of a U-Net's configuration that say it wants more than latent, time and words, and what that means."""
 
 
-def check_index(name: str, index: Config) -> None:
-    """Raise an InkoverError unless a model_index.json names the parts of a supported model, and no code of its own."""
-    pipeline = index.get("_class_name")
-    if not isinstance(pipeline, str):
-        raise InkoverError(f"{name} asks for code of its own ({pipeline}), which is never run: use a plain model")
-    for part, classes in CLASSES.items():
-        _check_class(name, pipeline, part, index.get(part), classes)
-    extra = [part for part in ("text_encoder_2", "transformer", "prior") if _is_there(index.get(part))]
-    if extra:
-        raise _foreign(name, f"it is a {pipeline} (with a {extra[0]})")
+def check_configs(name: str, configs: Mapping[str, Config], family: Family) -> None:
+    """Raise an InkoverError unless the networks are of the family and fit together."""
+    for part in family.networks:
+        check_plain(name, part, configs[part])
+    family.check(name, configs)
 
 
-def check_configs(name: str, unet: Config, vae: Config, text_encoder: Config) -> None:
-    """Raise an InkoverError unless these networks are of a supported kind and fit together."""
-    for part, config in (("unet", unet), ("vae", vae), ("text_encoder", text_encoder)):
-        check_plain(name, part, config)
+def _stable_diffusion(name: str, configs: Mapping[str, Config]) -> None:
+    unet = configs["unet"]
     for key, reason in FOREIGN.items():
         if unet.get(key) is not None:
-            raise _foreign(name, reason)
-    latents = vae.get("latent_channels", 4)
-    if unet.get("in_channels", 4) != latents:
-        reason = f"its network reads {unet.get('in_channels')} channels where the photo has {latents}"
-        raise _foreign(name, f"{reason}: it is made for inpainting, depth or instructions")
-    if unet.get("out_channels", 4) != latents:
-        raise _foreign(name, f"its network answers with {unet.get('out_channels')} channels, not {latents}")
-    if unet.get("cross_attention_dim") != text_encoder.get("hidden_size"):
-        widths = f"{unet.get('cross_attention_dim')} and {text_encoder.get('hidden_size')}"
-        raise InkoverError(f"{name}: its unet and text_encoder differ in width ({widths}): take both from one model")
-    if not isinstance(unet.get("sample_size"), int):
-        sides = unet.get("sample_size")
-        raise InkoverError(f"{name}: sample_size in its unet's configuration is {sides}, expected one whole number")
+            raise foreign(name, reason)
+    _channels(name, unet.get("in_channels", 4), unet.get("out_channels", 4), configs["vae"].get("latent_channels", 4))
+    words, read = configs["text_encoder"].get("hidden_size"), unet.get("cross_attention_dim")
+    _widths(name, "unet", "text_encoder", read, words)
+    _side(name, "unet", unet)
 
 
-def check_plain(name: str, part: str, config: Config) -> None:
-    """Raise an InkoverError when a configuration asks for code of its own or for quantised weights."""
-    if "auto_map" in config:
-        raise InkoverError(
-            f"{name}: its {part} asks for code of its own (auto_map), which is never run: use a plain model"
-        )
-    if config.get("quantization_config") is not None:
-        raise InkoverError(f"{name}: its {part} is quantised: use the model's float16 or float32 weights")
+def _stable_diffusion_3(name: str, configs: Mapping[str, Config]) -> None:
+    network, clips = configs["transformer"], [configs["text_encoder"], configs["text_encoder_2"]]
+    latents = configs["vae"].get("latent_channels", 4)
+    _channels(name, network.get("in_channels", 16), network.get("out_channels", 16), latents)
+    pooled = sum(int(clip.get("projection_dim", 0)) for clip in clips)
+    _widths(name, "transformer", "text_encoder and text_encoder_2", network.get("pooled_projection_dim"), pooled)
+    if "text_encoder_3" in configs:
+        words = configs["text_encoder_3"].get("d_model")
+        _widths(name, "transformer", "text_encoder_3", network.get("joint_attention_dim"), words)
+    _side(name, "transformer", network)
 
 
-def _check_class(name: str, pipeline: str, part: str, named: Any, classes: tuple[str, ...]) -> None:
-    if not _is_there(named):
-        raise _foreign(name, f"it is a {pipeline} without {_a(part)}")
-    library, kind = named
-    if library not in ("diffusers", "transformers"):
-        raise InkoverError(f"{name}: its {part} asks for code of its own ({library}.{kind}), which is never run")
-    if kind not in classes:
-        raise _foreign(name, f"it is a {pipeline} whose {part} is {_a(kind)}")
+def _flux(name: str, configs: Mapping[str, Config]) -> None:
+    network = configs["transformer"]
+    latents = 4 * int(configs["vae"].get("latent_channels", 4))  # two by two of them are one token
+    read = network.get("in_channels", 64)
+    _channels(name, read, network.get("out_channels") or read, latents)
+    pooled = configs["text_encoder"].get("hidden_size")
+    _widths(name, "transformer", "text_encoder", network.get("pooled_projection_dim"), pooled)
+    words = configs["text_encoder_2"].get("d_model")
+    _widths(name, "transformer", "text_encoder_2", network.get("joint_attention_dim"), words)
 
 
-def _is_there(named: Any) -> bool:
-    """Say whether a model index names something: an absent part is left out, or a pair of nulls."""
-    return isinstance(named, (list, tuple)) and len(named) == 2 and all(isinstance(word, str) for word in named)
+def _channels(name: str, read: int, answered: int, latents: int) -> None:
+    if read != latents:
+        reason = f"its network reads {read} channels where the photo has {latents}"
+        raise foreign(name, f"{reason}: it is made for inpainting, depth or instructions")
+    if answered != latents:
+        raise foreign(name, f"its network answers with {answered} channels, not {latents}")
 
 
-def _a(word: str) -> str:
-    return f"an {word}" if word[0] in "aeioAEIOU" else f"a {word}"
+def _widths(name: str, part: str, other: str, read: object, given: object) -> None:
+    if read != given:
+        differ = f"its {part} and {other} differ in width ({read} and {given})"
+        raise InkoverError(f"{name}: {differ}: take both from one model")
 
 
-def _foreign(name: str, reason: str) -> InkoverError:
-    return InkoverError(f"{name} cannot be used yet, because {reason}; what can be used: {SUPPORTED}")
+def _side(name: str, part: str, config: Config) -> None:
+    side = config.get("sample_size")
+    if not isinstance(side, int):
+        raise InkoverError(f"{name}: sample_size in its {part}'s configuration is {side}, expected one whole number")
+
+
+CLIP = ("CLIPTokenizer", "CLIPTokenizerFast")
+T5 = ("T5TokenizerFast", "T5Tokenizer")
+
+STABLE_DIFFUSION = Family(
+    name="Stable Diffusion 1.x and 2.x",
+    denoiser="unet",
+    networks={
+        "unet": ("UNet2DConditionModel",),
+        "vae": ("AutoencoderKL",),
+        "text_encoder": ("CLIPTextModel",),
+    },
+    tokenizers={"tokenizer": CLIP},
+    check=_stable_diffusion,
+    module="inkover.models.stable_diffusion",
+)
+STABLE_DIFFUSION_3 = Family(
+    name="Stable Diffusion 3",
+    denoiser="transformer",
+    networks={
+        "transformer": ("SD3Transformer2DModel",),
+        "vae": ("AutoencoderKL",),
+        "text_encoder": ("CLIPTextModelWithProjection",),
+        "text_encoder_2": ("CLIPTextModelWithProjection",),
+        "text_encoder_3": ("T5EncoderModel",),
+    },
+    tokenizers={"tokenizer": CLIP, "tokenizer_2": CLIP, "tokenizer_3": T5},
+    check=_stable_diffusion_3,
+    module="inkover.models.stable_diffusion_3",
+    optional=("text_encoder_3", "tokenizer_3"),
+)
+FLUX = Family(
+    name="Flux",
+    denoiser="transformer",
+    networks={
+        "transformer": ("FluxTransformer2DModel",),
+        "vae": ("AutoencoderKL",),
+        "text_encoder": ("CLIPTextModel",),
+        "text_encoder_2": ("T5EncoderModel",),
+    },
+    tokenizers={"tokenizer": CLIP, "tokenizer_2": T5},
+    check=_flux,
+    module="inkover.models.flux",
+)
+FAMILIES = (STABLE_DIFFUSION, STABLE_DIFFUSION_3, FLUX)

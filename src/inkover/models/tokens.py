@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from inkover.attention.words import Span, Tokens
 
 if TYPE_CHECKING:
-    from transformers import CLIPTokenizer
+    from transformers import CLIPTokenizer, T5Tokenizer
+
+    Tokenizer: TypeAlias = CLIPTokenizer | T5Tokenizer
 
 
-def tokens_of(tokenizer: CLIPTokenizer, prompt: str, ids: tuple[int, ...]) -> Tokens:
+def tokens_of(tokenizer: Tokenizer, prompt: str, ids: tuple[int, ...]) -> Tokens:
     """Return a prompt's tokens; ``ids`` is how the tokenizer reads it, padding included."""
     if tokenizer.is_fast:
         offsets = tokenizer(prompt, return_offsets_mapping=True, verbose=False).offset_mapping
@@ -21,7 +23,7 @@ def tokens_of(tokenizer: CLIPTokenizer, prompt: str, ids: tuple[int, ...]) -> To
     return Tokens(prompt, ids, tuple(spans + [(0, 0)] * (len(ids) - len(spans))) if spans else ())
 
 
-def decoded(tokenizer: CLIPTokenizer, prompt: str, ids: Sequence[int]) -> list[Span]:
+def decoded(tokenizer: Tokenizer, prompt: str, ids: Sequence[int]) -> list[Span]:
     """Work the spans out by decoding ever more tokens and counting letters, for a tokenizer that tells no offsets.
 
     Empty when the tokenizer's reading has another number of letters than the prompt.

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from inkover.errors import InkoverError
+from inkover.models.family import SUPPORTED, Config, Family, adapter
 from inkover.models.fingerprint import live_hash
+from inkover.models.index import OTHERS, having
 from inkover.models.place import check_half
-from inkover.models.supported import CLASSES, SUPPORTED, Config, check_configs
+from inkover.models.supported import FAMILIES, STABLE_DIFFUSION, check_configs
 
 if TYPE_CHECKING:
-    from inkover.models.stable_diffusion import Parts, StableDiffusion
-
-NETWORKS = ("unet", "vae", "text_encoder")
+    from inkover.models.contract import Model
 
 
-def wrap(pipeline: Any, *, device: str = "auto", dtype: str | None = None) -> StableDiffusion:
+def wrap(pipeline: Any, *, device: str = "auto", dtype: str | None = None) -> Model:
     """Wrap a diffusers pipeline, or a mapping with its components, as and where it is.
 
     A device or dtype that differs from theirs is an InkoverError: moving them would change the caller's pipeline.
     """
-    from inkover.models.scheduler import scheduler
-    from inkover.models.stable_diffusion import Parts, stable_diffusion
-
     name, components = _components(pipeline)
-    _check_kinds(name, components)
-    configs = {part: _config(components[part]) for part in (*NETWORKS, "scheduler")}
-    check_configs(name, configs["unet"], configs["vae"], configs["text_encoder"])
-    _check_state(name, components, device, dtype)
-    schedule = scheduler(name, configs["scheduler"])
-    parts = Parts(components["unet"], _safe(components["vae"]), components["text_encoder"], components["tokenizer"])
-    return stable_diffusion(name, parts, schedule, _fingerprint(parts, configs))
+    family = _check_kinds(name, components)
+    configs = {part: _config(components[part]) for part in (*family.networks, "scheduler")}
+    check_configs(name, configs, family)
+    _check_state(name, components, family, device, dtype)
+    found = adapter(family)
+    schedule = found.scheduler(name, configs["scheduler"])
+    held = {part: components[part] for part in family.parts} | {"vae": _safe(components["vae"])}
+    return found.model(name, found.gathered(held), schedule, _fingerprint(held, configs, family))
 
 
 def _components(pipeline: Any) -> tuple[str, Mapping[str, Any]]:
@@ -45,26 +43,47 @@ def _components(pipeline: Any) -> tuple[str, Mapping[str, Any]]:
     return type(pipeline).__name__, components
 
 
-def _check_kinds(name: str, components: Mapping[str, Any]) -> None:
+def _check_kinds(name: str, components: Mapping[str, Any]) -> Family:
+    """Return the family with the parts that these components have; InkoverError when they are of none."""
+    there = {part for part, component in components.items() if component is not None}
+    family = _family(components)
+    if there & set(OTHERS) - family.parts.keys():
+        raise InkoverError(f"{name} cannot be used yet, because it has further networks; what can be used: {SUPPORTED}")
+    gone = set(family.optional) - there
+    wanted = [part for part in family.parts if not (gone and part in family.optional)]
+    missing = [part for part in (*wanted, "scheduler") if part not in there]
+    if missing:
+        raise InkoverError(f"{name} has no {missing[0]}: give {_listed((*wanted, 'scheduler'))}")
+    for part in wanted:
+        if not isinstance(components[part], _kinds(family.parts[part])):
+            kind = type(components[part]).__name__
+            raise InkoverError(f"{name}: its {part} is of class {kind}, expected {family.parts[part][0]} ({SUPPORTED})")
+    return having(family, wanted)
+
+
+def _family(components: Mapping[str, Any]) -> Family:
+    """Return the family that has such a denoiser; what the components lack of it is told with the parts."""
+    for family in FAMILIES:
+        if isinstance(components.get(family.denoiser), _kinds(family.networks[family.denoiser])):
+            return family
+    return STABLE_DIFFUSION
+
+
+def _kinds(classes: Iterable[str]) -> tuple[type, ...]:
     import diffusers
     import transformers
 
-    known = (*CLASSES, "scheduler")
-    missing = [part for part in known if components.get(part) is None]
-    if missing:
-        raise InkoverError(f"{name} has no {missing[0]}: give unet, vae, text_encoder, tokenizer and scheduler")
-    if components.get("text_encoder_2") is not None or components.get("transformer") is not None:
-        raise InkoverError(f"{name} cannot be used yet, because it has further networks; what can be used: {SUPPORTED}")
-    homes = {"unet": diffusers, "vae": diffusers, "text_encoder": transformers, "tokenizer": transformers}
-    for part, home in homes.items():
-        kinds = tuple(getattr(home, kind) for kind in CLASSES[part] if hasattr(home, kind))
-        if not isinstance(components[part], kinds):
-            kind = type(components[part]).__name__
-            raise InkoverError(f"{name}: its {part} is of class {kind}, expected {CLASSES[part][0]} ({SUPPORTED})")
+    homes = (diffusers, transformers)
+    return tuple(getattr(home, kind) for home in homes for kind in classes if hasattr(home, kind))
 
 
-def _check_state(name: str, components: Mapping[str, Any], device: str, dtype: str | None) -> None:
-    networks = {part: components[part] for part in NETWORKS}
+def _listed(parts: Iterable[str]) -> str:
+    *first, last = parts
+    return f"{', '.join(first)} and {last}"
+
+
+def _check_state(name: str, components: Mapping[str, Any], family: Family, device: str, dtype: str | None) -> None:
+    networks = {part: components[part] for part in family.networks}
     training = [part for part, network in networks.items() if network.training]
     if training:
         raise InkoverError(f"{name}: its {training[0]} is in training mode: call .eval() on it first")
@@ -73,7 +92,7 @@ def _check_state(name: str, components: Mapping[str, Any], device: str, dtype: s
         raise InkoverError(
             f"{name} is spread over devices ({places}): move it to one with .to(...), without offloading"
         )
-    here, numbers = places["unet"], str(networks["unet"].dtype).removeprefix("torch.")
+    here, numbers = places[family.denoiser], str(networks[family.denoiser].dtype).removeprefix("torch.")
     if device not in ("auto", here, here.partition(":")[0]):
         raise InkoverError(f"{name} is on {here}, not on {device}: move it there first with .to({device!r})")
     if dtype not in (None, numbers):
@@ -88,11 +107,11 @@ def _safe(vae: Any) -> Any:
     return deepcopy(vae).float() if vae.dtype == torch.float16 else vae
 
 
-def _fingerprint(parts: Parts, configs: Mapping[str, Config]) -> str:
-    networks = {"unet": parts.unet, "vae": parts.vae, "text_encoder": parts.text_encoder}
+def _fingerprint(parts: Mapping[str, Any], configs: Mapping[str, Config], family: Family) -> str:
+    networks = {part: parts[part] for part in family.networks}
     words = {f"{part}/config": repr(sorted(_plain(config).items())) for part, config in configs.items()}
-    vocabulary = repr(sorted(parts.tokenizer.get_vocab().items()))
-    return live_hash(networks, {**words, "tokenizer": vocabulary})
+    vocabularies = {part: repr(sorted(parts[part].get_vocab().items())) for part in family.tokenizers}
+    return live_hash(networks, {**words, **vocabularies})
 
 
 def _config(component: Any) -> Config:

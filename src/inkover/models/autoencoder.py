@@ -1,0 +1,36 @@
+"""The way from pixels to clean latents and back, which all families share: diffusers' autoencoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL
+
+
+@torch.no_grad()
+def encoded(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
+    """Return the clean latents (n, c, h/f, w/f), float32, of pixels (n, 3, h, w) in [-1, 1]: the mode."""
+    mode = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode().float()
+    latent: Tensor = (mode - _shift(vae)) * vae.config.scaling_factor
+    return latent
+
+
+@torch.no_grad()
+def decoded(vae: AutoencoderKL, latent: Tensor) -> Tensor:
+    """Return the pixels (n, 3, h, w) in [-1, 1], float32, not clamped, of clean latents."""
+    code = latent / vae.config.scaling_factor + _shift(vae)
+    pixels: Tensor = vae.decode(code.to(vae.device, vae.dtype)).sample
+    return pixels.float()
+
+
+def factor(vae: AutoencoderKL) -> int:
+    """Return how many pixels a latent's side stands for."""
+    return int(2 ** (len(vae.config.block_out_channels) - 1))
+
+
+def _shift(vae: AutoencoderKL) -> float:
+    return float(vae.config.get("shift_factor") or 0.0)

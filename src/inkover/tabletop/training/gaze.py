@@ -38,8 +38,11 @@ def listening(seen: list[Seen]) -> Control:
 
 
 def apart(seen: Sequence[Seen], wanted: Tensor) -> Tensor:  # (texts,)
-    """Return how much of the looks at objects' words falls outside the objects, in [0, 1], the mean over layers."""
-    return torch.stack([_outside(one.maps[ROW], wanted) for one in seen]).mean(0)
+    """Return how much of the looks at objects' words falls outside the objects, in [0, 1], the mean over layers.
+
+    Rows past those of ``wanted`` are not looked at.
+    """
+    return torch.stack([_outside(one.maps[ROW][: len(wanted)], wanted) for one in seen]).mean(0)
 
 
 def _outside(maps: Tensor, wanted: Tensor) -> Tensor:

@@ -20,10 +20,12 @@ from inkover.attention.tap import tapped
 from inkover.diffusion.schedule import cumulative, scaled_linear
 from inkover.models.attended import attention_layers
 from inkover.tabletop.captions import told
-from inkover.tabletop.training import clip, data, gaze
+from inkover.tabletop.training import clip, data, gaze, locality
 from inkover.tabletop.training.loop import Run, fit
 
 LATENT = data.SIDE // data.CELL
+MISLED = 3
+"""One example in so many is told a second time, with a word wrong."""
 GAZE = 0.02
 """How much looking astray counts beside the noise that was not found."""
 
@@ -88,6 +90,8 @@ class Drawn:
     text: str
     named: dict[int, tuple[int, int]]  # by object: the characters of its words in the text
     index: NDArray[np.int8]  # (window, window): which object each cell shows, counted from 1
+    wrong: str  # the same with one word wrong, or the same
+    elsewhere: NDArray[np.bool_]  # (window, window): where the wrong word says nothing
 
 
 class Latents:
@@ -107,12 +111,16 @@ class Latents:
                 break
         row = self.shards[number // data.SHARD][number % data.SHARD, flip]
         cut = row[:, y : y + self.window, x : x + self.window].astype(np.float32) * self.scale
-        text, named = told(self.photos.scene(number, seen), rng)
+        scene, seed = self.photos.scene(number, seen), int(rng.integers(1 << 31))
+        text, named = told(scene, np.random.default_rng(seed))
         if rng.random() < 0.1:
             text, named = "", {}
         kept = self.photos.kept(number, seen)
         index = self._index(number, flip)[y : y + self.window, x : x + self.window]
-        return Drawn(cut, text, {kept[k]: span for k, span in named.items()}, index)
+        wrong = locality.retold(scene, seed, named, rng)
+        elsewhere = np.ones(index.shape, bool) if wrong is None else locality.elsewhere(index == kept[wrong[1]] + 1)
+        spans = {kept[k]: span for k, span in named.items()}
+        return Drawn(cut, text, spans, index, text if wrong is None else wrong[0], elsewhere)
 
     def _seen(self, number: int, flip: int, y: int, x: int) -> NDArray[np.bool_] | None:
         """Return which objects a window shows, or None where one is cut in two."""
@@ -134,7 +142,7 @@ def is_matrix(name: str) -> bool:
 
 
 def train(name: str, net: Pair, words: CLIPTokenizer, latents: Latents, run: Run, batch: int) -> Pair:
-    """Train on eps, and on looking at an object where its words are read.
+    """Train on eps, on looking at an object where its words are read, and on wrong words that stay with their object.
 
     An error of the clean latent counts as in v prediction (Salimans and Ho 2022), capped as in min-SNR (Hang et al.
     2023). Min-SNR alone all but forgives it at the noisy levels, where a small network must learn what shape a word is.
@@ -150,24 +158,30 @@ def train(name: str, net: Pair, words: CLIPTokenizer, latents: Latents, run: Run
         noise = rng.standard_normal(clean.shape, np.float32)
         # one time in each equal part of the schedule: less noise in the loss
         times = ((np.arange(batch) + rng.random(batch)) / batch * len(alphas)).astype(np.int64)
-        read = clip.read(words, [one.text for one in drawn])
+        misled = drawn[::MISLED]
+        read = clip.read(words, [one.text for one in drawn] + [one.wrong for one in misled])
         masks = np.stack([[one.index == k + 1 for k in range(3)] for one in drawn])
-        wanted = gaze.targets(read.spans, [one.named for one in drawn], torch.from_numpy(masks))
-        return *(torch.from_numpy(part) for part in (clean, noise, times)), read.ids, wanted
+        wanted = gaze.targets(read.spans[:batch], [one.named for one in drawn], torch.from_numpy(masks))
+        free = np.stack([one.elsewhere for one in misled])[:, None].astype(np.float32)
+        return *(torch.from_numpy(part) for part in (clean, noise, times, free)), read.ids, wanted
 
     def loss(drawn: tuple[Tensor, ...]) -> Tensor:
-        clean, noise, t, ids, wanted = (part.to(run.device) for part in drawn)
-        a = alphas[t].view(-1, 1, 1, 1)
-        x = (a.sqrt() * clean + (1 - a).sqrt() * noise).contiguous(memory_format=torch.channels_last)
+        clean, noise, t, free, ids, wanted = (part.to(run.device) for part in drawn)
+        a, again = alphas[t].view(-1, 1, 1, 1), t[::MISLED]
+        x = a.sqrt() * clean + (1 - a).sqrt() * noise
+        x = torch.cat([x, x[::MISLED]]).contiguous(memory_format=torch.channels_last)
         seen = list[Seen]()
         with torch.autocast(run.device.split(":")[0], torch.bfloat16), _kernels(run.device):
             hidden = net.text(input_ids=ids).last_hidden_state
             with tapped(layers, gaze.listening(seen), (gaze.ROW,)):
-                said = net.unet(x, t, encoder_hidden_states=hidden).sample
-        apart: Tensor = (said.float() - noise).pow(2).mean((1, 2, 3))
+                said = net.unet(x, torch.cat([t, again]), encoder_hidden_states=hidden).sample.float()
+        apart: Tensor = (said[:batch] - noise).pow(2).mean((1, 2, 3))
+        # the wrong word may change the answer at its object, and nowhere else
+        moved: Tensor = (free * (said[batch:] - said[:batch:MISLED].detach())).pow(2).mean((1, 2, 3))
         # in pure noise nobody can tell where an object will be
         astray = alphas[t].sqrt() * gaze.apart(seen, wanted)
-        return (weight[t] * apart).mean() + GAZE * astray.mean()
+        total: Tensor = (weight[t] * apart).mean() + (weight[again] * moved).mean() + GAZE * astray.mean()
+        return total
 
     return fit(name, net, draw, loss, run, is_matrix)
 

@@ -27,6 +27,6 @@ def no_place_like_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: py
     home = tmp_path_factory.mktemp("home")
     for variable in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(variable, str(home))
-    for variable in ("INKOVER_MODEL", "INKOVER_MODELS", "INKOVER_DEBUG"):
+    for variable in ("INKOVER_MODEL", "INKOVER_MODELS", "INKOVER_DEBUG", "INKOVER_CACHE", "INKOVER_CACHE_LIMIT"):
         monkeypatch.delenv(variable, raising=False)
     yield home

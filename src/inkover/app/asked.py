@@ -16,6 +16,8 @@ from inkover import photo as photos
 from inkover.app.cleanup import Cleanup, parsed
 from inkover.app.flow import Mask, Wish
 from inkover.app.recipe import File, Recipe, Weights, sha256, versions
+from inkover.attention import emphasis
+from inkover.attention.words import Span
 from inkover.errors import InkoverError
 from inkover.masks.files import read_mask
 from inkover.methods.contract import Method
@@ -45,13 +47,14 @@ def wish(
     looking: bool = False,  # for the mask alone
 ) -> Wish:
     """Check everything that needs no model, the cheap things first."""
-    source, target = prompts(source, target)
+    written = prompts(source, target)
     chosen = methods.get(method)
     made = build(chosen, settings, masked=masked, looking=looking)
+    texts = weighed(chosen, *written)
     check_edges(chosen, masked, grow, feather)
     clean = _cleanup(cleanup)
     edges = float(grow), None if feather is None else float(feather)  # numpy's numbers are none that JSON can hold
-    return Wish(opened(photo), chosen, made, source, target, _seed(seed), *edges, clean)
+    return Wish(opened(photo), chosen, made, *texts, written, _seed(seed), *edges, clean)
 
 
 def _cleanup(asked: str | Cleanup) -> Cleanup:
@@ -63,7 +66,7 @@ def _cleanup(asked: str | Cleanup) -> Cleanup:
 
 
 def prompts(source: str, target: str) -> tuple[str, str]:
-    """Return both texts without space around them; refuse an empty target, and two that say the same."""
+    """Return both texts without space around them; refuse an empty target, and what no model reads."""
     for name, given in (("source", source), ("target", target)):
         if not isinstance(given, str):
             raise InkoverError(f"the {name} text is {given!r}, expected words in quotes")
@@ -73,9 +76,22 @@ def prompts(source: str, target: str) -> tuple[str, str]:
     for text in (source, target):
         if not text.isprintable():
             raise InkoverError(f"{text!r} holds characters that no model reads: write it as one line of plain text")
-    if source.split() == target.split():
-        raise InkoverError(nothing_to_do(source, target))
     return source, target
+
+
+def weighed(method: Method, source: str, target: str) -> tuple[str, str, tuple[tuple[Span, float], ...]]:
+    """Return both texts without weights, and the target's weights; InkoverError for weights that have no effect."""
+    before, after = emphasis.parse(source), emphasis.parse(target)
+    if before.weights:
+        raise InkoverError(f"the words of {source!r} cannot be weighed: weights belong to what it shall show, --to")
+    if after.weights and not method.weighs:
+        able = " or ".join(name for name in methods.names() if methods.get(name).weighs)
+        raise InkoverError(f"method {method.name!r} cannot weigh words: leave the weights out, or give --method {able}")
+    if any(weight == 1 for _, weight in after.weights):
+        raise InkoverError(f"a weight of 1 in {target!r} changes nothing: give another, or leave it out")
+    if before.text.split() == after.text.split() and not after.weights:
+        raise InkoverError(nothing_to_do(source, target))
+    return before.text, after.text, after.weights
 
 
 def nothing_to_do(source: str, target: str) -> str:
@@ -177,10 +193,11 @@ def from_recipe(recipe: Recipe, photo: Photo) -> Wish:
     missing = [knob.name for knob in knobs(method.settings) if knob.name not in recipe.settings]
     if missing:
         raise InkoverError(f"the recipe lacks {', '.join(missing)} in settings: hand a file made by --record")
-    source, target = prompts(recipe.source, recipe.target)
+    written = prompts(recipe.source, recipe.target)
+    texts = weighed(method, *written)
     check_edges(method, recipe.mask is not None, recipe.grow, recipe.feather)
     edges = (recipe.grow, recipe.feather)
-    return Wish(photo, method, made, source, target, _seed(recipe.seed), *edges, recipe.cleanup)
+    return Wish(photo, method, made, *texts, written, _seed(recipe.seed), *edges, recipe.cleanup)
 
 
 def _recipe_photo(recipe: Recipe, photo: Source | None) -> Photo:

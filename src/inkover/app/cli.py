@@ -89,6 +89,7 @@ def edit(
     strength: o.Strength = None,
     guidance: o.Guidance = None,
     sampler: o.Sampler = None,
+    inversion: o.Inversion = None,
     set_: o.Set = [],  # noqa: B006 - typer reads the default and hands over a list of its own
     cleanup: o.Cleanup = None,
     record: o.Record = None,
@@ -99,6 +100,7 @@ def edit(
     dtype: o.Dtype = None,
     max_pixels: o.MaxPixels = PIXELS,
     no_mark: o.NoMark = False,
+    no_cache: o.NoCache = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
     force: o.Force = False,
@@ -108,9 +110,10 @@ def edit(
     from inkover.app.request import Ask, Engine, Files, Manner
 
     named = {"negative": negative, "steps": steps, "strength": strength, "guidance": guidance, "sampler": sampler}
+    named["inversion"] = inversion
     edit_command.run(
         Ask(photo, to, source, method, seed, mask, grow, feather, cleanup, named, tuple(set_), max_pixels),
-        Engine(model, config, device, dtype),
+        Engine(model, config, device, dtype, not no_cache),
         Files(output, save_mask, record, count, force, not no_mark),
         Manner(json, quiet),
         recipe,
@@ -150,6 +153,38 @@ def mask_(
         Manner(json, quiet),
         output,
         force,
+    )
+
+
+@app.command()
+def invert(
+    photo: o.PhotoFile,
+    source: o.From = "",
+    inversion: Annotated[str, typer.Option("--inversion", metavar="NAME", help="ddim, null-text, ddpm ...")] = "ddim",
+    steps: Annotated[int, typer.Option("--steps", metavar="N", help="Steps from picture to noise.")] = 50,
+    strength: Annotated[float, typer.Option("--strength", metavar="R", help="How far it is traced, 0 to 1.")] = 1.0,
+    guidance: Annotated[
+        float | None, typer.Option("--guidance", metavar="W", help="On the way back.  [default: the inversion's own]")
+    ] = None,
+    set_: o.Set = [],  # noqa: B006 - as above
+    seed: o.Seed = None,
+    model: o.Model = None,
+    config: o.Config = None,
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    max_pixels: o.MaxPixels = PIXELS,
+    no_cache: o.NoCache = False,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Trace a photo into the model and back, and say how truly it comes back; nothing is written but the cache."""
+    from inkover.app import invert_command
+    from inkover.app.request import Engine, Manner
+
+    invert_command.run(
+        invert_command.Ask(photo, source, inversion, steps, strength, guidance, tuple(set_), seed or 0, max_pixels),
+        Engine(model, config, device, dtype, not no_cache),
+        Manner(json, quiet),
     )
 
 

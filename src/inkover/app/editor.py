@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,16 @@ import torch
 
 from inkover.app import asked, flow
 from inkover.app.asked import Source
+from inkover.app.cache import Cache
 from inkover.app.cleanup import Cleanup
 from inkover.app.flow import Drawn, Mask, View, Wish
 from inkover.app.meter import Counted, Meter
 from inkover.app.progress import Show
 from inkover.app.recipe import File, Recipe, Weights, versions
+from inkover.app.remembered import Remembered
 from inkover.app.result import Found, Result
 from inkover.errors import InkoverError
+from inkover.methods.contract import Tracks
 from inkover.methods.parts import walked
 from inkover.models.contract import Model
 
@@ -31,6 +34,7 @@ class Editor:
     model: Model
     weights: Weights
     load_seconds: float = 0.0
+    remember: bool = True  # inversions, on disk: the next edit of a photo need not trace it again
 
     @classmethod
     def load(
@@ -40,8 +44,12 @@ class Editor:
         device: str | torch.device = "auto",
         dtype: str | torch.dtype | None = None,
         config: str | Path | None = None,
+        remember: bool = True,
     ) -> Editor:
-        """Load a model; InkoverError says what is missing and where to get it."""
+        """Load a model; InkoverError says what is missing and where to get it.
+
+        ``remember`` keeps inversions on disk, so that the next edit of a photo need not trace it again.
+        """
         from inkover.models.loading import load
 
         start = time.perf_counter()
@@ -56,7 +64,7 @@ class Editor:
             device=model.text("").hidden.device.type,
             dtype=dtype or ("float32" if named else ""),
         )
-        return cls(model, weights, time.perf_counter() - start)
+        return cls(model, weights, time.perf_counter() - start, remember)
 
     def edit(
         self,
@@ -128,10 +136,11 @@ class Editor:
         start = found if given is None else given
         with meter.timed("photo"):
             mask, feather = _everywhere(wish) if start is None else flow.shaped(start, wish.grow, wish.feather)
-        drawing, photo = None, wish.photo
+        drawing, photo, forgotten = None, wish.photo, list[str]()
         if mask.any():
             view = flow.whole(model, photo) if start is None else flow.close_up(model, photo, mask, seen)
-            drawing = flow.drawn(model, wish, None if start is None else mask, view)
+            tracks = self._tracks(view, forgotten.append)
+            drawing = flow.drawn(model, wish, None if start is None else mask, view, tracks)
             photo = flow.laid(meter, wish, mask, drawing)
         return Result(
             photo=photo,
@@ -141,11 +150,17 @@ class Editor:
             samples=dict(meter.samples),
             calls=dict(meter.calls),
             seconds=dict(meter.seconds),
-            warnings=_still(wish, drawing) if mask.any() else (_empty(wish, given is not None),),
+            warnings=(*forgotten, *(_still(wish, drawing) if mask.any() else (_empty(wish, given is not None),))),
             notes=_unread(wish, meter) + _unseeded(wish, given is not None) + _narrowed(wish, mask, feather),
             found=found,
             drawn=drawing,
         )
+
+    def _tracks(self, view: View, warn: Callable[[str], None]) -> Tracks:
+        """Return what is remembered of a view's inversions."""
+        if not self.remember:
+            return flow.FORGETFUL
+        return Remembered(Cache(warn=warn), view.canvas, self.weights.dtype)
 
     def _found(self, model: Counted, wish: Wish) -> tuple[Mask | None, View | None]:
         """Return the mask that the method finds, if it is one that does, and the view it was found on."""
@@ -170,7 +185,9 @@ class Editor:
         return Found(mask, record, dict(meter.samples), dict(meter.calls), dict(meter.seconds), warnings)
 
     def _check_prompts(self, wish: Wish) -> None:
-        """Refuse two texts that this model reads as one: nothing would change."""
+        """Refuse two texts that this model reads as one: nothing would change, but for weights of words."""
+        if wish.weights:
+            return
         source, target = self.model.text(wish.source), self.model.text(wish.target)
         if torch.equal(source.hidden, target.hidden) and _same(source.extra, target.extra):
             raise InkoverError(asked.nothing_to_do(wish.source, wish.target))
@@ -179,8 +196,8 @@ class Editor:
         return Recipe(
             photo=asked.photo_file(wish.photo),
             model=self.weights,
-            source=wish.source,
-            target=wish.target,
+            source=wish.written[0],
+            target=wish.written[1],
             method=wish.method.name,
             settings=asdict(wish.settings),
             seed=wish.seed,

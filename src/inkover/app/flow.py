@@ -15,12 +15,16 @@ from torch.nn import functional
 from inkover import photo as photos
 from inkover.app.cleanup import Cleanup
 from inkover.app.meter import Counted, Meter, SourceText
+from inkover.attention.words import Span
 from inkover.masks import shape
-from inkover.methods.contract import Method, Task
+from inkover.methods.contract import Forgetful, Method, Task, Tracks
 from inkover.photo import Canvas, Photo
 
 Mask = NDArray[np.float32]
 """(H, W) in [0, 1] in the upright photo's frame, 1 = edit."""
+
+
+FORGETFUL = Forgetful()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,9 @@ class Wish:
     method: Method
     settings: Any  # an instance of method.settings
     source: str
-    target: str
+    target: str  # without its weights
+    weights: tuple[tuple[Span, float], ...]  # of the target's words
+    written: tuple[str, str]  # source and target as they were typed
     seed: int
     grow: float  # photo pixels
     feather: float | None  # photo pixels; None: chosen from the mask
@@ -96,10 +102,10 @@ def usual_feather(mask: Mask) -> float:
     return min(min(bottom - top, right - left) / 10, 32.0)
 
 
-def drawn(model: Counted, wish: Wish, mask: Mask | None, view: View) -> Drawn:
+def drawn(model: Counted, wish: Wish, mask: Mask | None, view: View, tracks: Tracks) -> Drawn:
     """Let the method edit what a view shows, inside the mask or everywhere."""
     inside = None if mask is None else _latent_mask(mask, view).to(view.latent.device)
-    latent = wish.method.edit(_task(model, wish, view.latent, inside), wish.settings)
+    latent = wish.method.edit(_task(model, wish, view.latent, inside, tracks), wish.settings)
     before = _pixels(model, view.latent)
     return Drawn(view.canvas, before, before if torch.equal(latent, view.latent) else _pixels(model, latent))
 
@@ -127,5 +133,6 @@ def _pixels(model: Counted, latent: Tensor) -> NDArray[np.float32]:
     return picture
 
 
-def _task(model: Counted, wish: Wish, latent: Tensor, mask: Tensor | None) -> Task:
-    return Task(model, latent, SourceText(wish.source), wish.target, wish.seed, model.meter, mask)
+def _task(model: Counted, wish: Wish, latent: Tensor, mask: Tensor | None, tracks: Tracks = FORGETFUL) -> Task:
+    source = SourceText(wish.source)
+    return Task(model, latent, source, wish.target, wish.seed, model.meter, mask, tracks, wish.weights)

@@ -22,7 +22,10 @@ def editor(engine: Engine, defaults: Defaults, recipe: Recipe | None, show: Show
     wanted = _with_recipe(engine, recipe) if recipe else _with_defaults(engine, defaults)
     show.begin("load", 0)
     try:
-        return Editor.load(wanted.model, device=wanted.device or "auto", dtype=wanted.dtype, config=wanted.config)
+        device = wanted.device or "auto"
+        return Editor.load(
+            wanted.model, device=device, dtype=wanted.dtype, config=wanted.config, remember=engine.remember
+        )
     finally:
         show.end()
 

@@ -24,6 +24,10 @@ Guidance = Annotated[float | None, typer.Option("--guidance", metavar="W", help=
 Sampler = Annotated[
     str | None, typer.Option("--sampler", metavar="NAME", help="How steps are taken: ddim, dpmpp-2m ...")
 ]
+Inversion = Annotated[
+    str | None, typer.Option("--inversion", metavar="NAME", help="How the photo is traced: direct, null-text ...")
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Trace the photo anew, and keep no inversion.")]
 Set = Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="Turn a knob; see inkover methods NAME.")]
 MaxPixels = Annotated[int, typer.Option("--max-pixels", metavar="N", min=1, help="Largest photo that is opened.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]

@@ -47,6 +47,7 @@ class Engine:
     config: Path | None
     device: str | None
     dtype: str | None
+    remember: bool = True  # inversions, on disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ def wish(ask: Ask, looking: bool = False) -> Wish:
     method = methods.get(ask.method or methods.names()[0])
     settings = _settings(ask, method)
     source, target = asked.prompts(ask.source, ask.to)
+    asked.weighed(method, source, target)
     opened = photo.read(ask.photo, ask.max_pixels)
     if ask.cleanup is not None and not ask.cleanup.strip():
         raise InkoverError("--cleanup is empty: write color,sharpen=0.3,denoise=0.2, or some of these")

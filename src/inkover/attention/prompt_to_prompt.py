@@ -21,11 +21,12 @@ def cross_replaced(
     *,
     source: str = "source",
     target: str = "target",
+    alike: tuple[str, ...] = (),
     wants: Wants = crossing,
 ) -> Control | None:
     """Give the target row the source row's cross-attention, for the active tokens that the prompts share.
 
-    The source row takes the same arithmetic, so that equal rows stay equal to the bit.
+    The source row takes the same arithmetic, and the rows ``alike`` with it, so that equal rows stay equal to the bit.
     """
     chosen = active & alignment.taken
     if not chosen.any():
@@ -34,9 +35,10 @@ def cross_replaced(
     def change(weights: Weights) -> Weights:
         theirs, mine = weights[source], weights[target]
         moved = theirs @ alignment.matrix.to(theirs)
-        return {source: theirs, target: torch.where(chosen.to(mine.device), moved, mine)}
+        kept = {name: weights[name] for name in alike}
+        return {source: theirs, target: torch.where(chosen.to(mine.device), moved, mine), **kept}
 
-    edit = Edit((source, target), change)
+    edit = Edit((source, target, *alike), change)
     return Control(wants, lambda call: call.edited(edit)())
 
 

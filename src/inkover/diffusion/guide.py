@@ -63,7 +63,11 @@ def steered(away: Prediction, towards: Prediction, level: Level, scale: float, r
     ``towards``, 0 leaves it (Lin et al. 2023, section 3.4, whose phi this is). The deviation is that of v whatever the
     network answers with: a small change of eps near pure noise is a large one of x0.
     """
-    far = away.toward(towards, scale)
+    return rescaled(away.toward(towards, scale), towards, level, rescale)
+
+
+def rescaled(far: Prediction, towards: Prediction, level: Level, rescale: float) -> Prediction:
+    """Return a guided prediction with ``rescale`` of the contrast taken back that it has over its text's own."""
     if rescale == 0:
         return far
     v, plain = _velocity(far, level), _velocity(towards, level)

@@ -64,6 +64,7 @@ class Retrace:
     null: Null = own_null
     combine: Callable[[Any], Combine] = plain
     pinned: bool = False  # the source row is the trajectory itself, whatever the network says of it
+    selfless: bool = False  # guidance leads from the source text to itself: the source row has no null row
 
 
 @dataclass(frozen=True, slots=True)

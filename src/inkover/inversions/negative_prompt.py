@@ -62,5 +62,5 @@ INVERSION = Inversion(
     settings=Settings,
     run=run,
     cost=cost,
-    use=Retrace(guidance=parts.unguided, null=null, combine=combine),
+    use=Retrace(guidance=parts.unguided, null=null, combine=combine, selfless=True),
 )

@@ -57,7 +57,7 @@ def bench(
 
     chosen = _methods(_split(methods)), _kinds(_split(edits))
     _folder(output)
-    editor = Editor.load(model or "tabletop", device=device or "auto", dtype=dtype, config=config)
+    editor = Editor.load(model or "tabletop", device=device or "auto", dtype=dtype, config=config, remember=False)
     judge = probe.load(folder())
     if dataset == "tabletop-model":
         report = _model(editor, judge, cases, seed, quiet)

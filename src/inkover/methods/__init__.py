@@ -15,6 +15,9 @@ _MODULES = {
     "sdedit": "inkover.methods.sdedit",
     "ddim": "inkover.methods.ddim",
     "flowedit": "inkover.methods.flowedit",
+    "p2p": "inkover.methods.p2p",
+    "masactrl": "inkover.methods.masactrl",
+    "ddpm-inversion": "inkover.methods.ddpm_inversion",
 }
 
 

@@ -9,7 +9,10 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from inkover.attention.words import Span
 from inkover.diffusion.noise import gaussian
+from inkover.inversions.contract import Inversion, Subject
+from inkover.inversions.track import NoiseTrack, Track
 from inkover.knobs import knob
 from inkover.models.contract import Model
 
@@ -25,6 +28,24 @@ class Watch(Protocol):
     def step(self) -> None: ...
 
 
+class Tracks(Protocol):
+    """Who remembers inversions, so that a photo is inverted once and edited many times."""
+
+    def recall(self, inversion: Inversion, knobs: Any, subject: Subject) -> Track | NoiseTrack | None: ...
+    def keep(self, inversion: Inversion, knobs: Any, subject: Subject, track: Track | NoiseTrack) -> None: ...
+
+
+class Forgetful:
+    """Remembers nothing."""
+
+    def recall(self, inversion: Inversion, knobs: Any, subject: Subject) -> Track | NoiseTrack | None:
+        """Remember no track."""
+        return None
+
+    def keep(self, inversion: Inversion, knobs: Any, subject: Subject, track: Track | NoiseTrack) -> None:
+        """Let a track go."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One photo to change, as a method sees it."""
@@ -36,6 +57,8 @@ class Task:
     seed: int
     watch: Watch
     mask: Tensor | None = None  # (1, 1, h, w) in [0, 1], 1 = edit here; None = everywhere
+    tracks: Tracks = Forgetful()
+    weights: tuple[tuple[Span, float], ...] = ()  # of words of the target, for a method that weighs them
 
     def noise(self, name: str, index: int = 0) -> Tensor:
         """Draw this photo's noise of that name: the same whatever else is drawn, in whatever batch."""
@@ -54,6 +77,7 @@ class Method:
     cost: Callable[[Any], Mapping[str, int]]  # settings -> network samples of each stage, all of STAGES
     find_mask: Callable[[Task, Any], Tensor] | None = None  # -> hard mask (1, 1, h, w), values 0 and 1
     draws: tuple[str, ...] = ()  # the stages that draw noise; in all others the seed has no part
+    weighs: bool = False  # whether it reads the weights of the target's words
 
     def seeded(self, masked: bool) -> bool:
         """Tell whether the seed has a part in an edit, with a given mask or without."""

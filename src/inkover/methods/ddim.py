@@ -9,10 +9,10 @@ from itertools import pairwise
 from torch import Tensor
 
 from inkover.diffusion import samplers
-from inkover.diffusion.guide import guided
-from inkover.diffusion.trajectory import trace
 from inkover.errors import InkoverError
-from inkover.methods import parts
+from inkover.inversions.ddim import INVERSION
+from inkover.inversions.ddim import Settings as Tracing
+from inkover.methods import parts, tracks
 from inkover.methods.contract import Method, Task, knob
 from inkover.methods.settings import check
 
@@ -26,7 +26,7 @@ class Settings:
     guidance: float = parts.guidance_knob()
     sampler: str = parts.sampler_knob(parts.TRACEABLE)
     negative: str = parts.negative_knob()
-    rounds: int = knob(1, "how often each step of the tracing is refined; more is truer and slower", low=1, high=20)
+    rounds: int = tracks.rounds_knob()
     inversion_prompt: str = knob("source", "text the photo is traced with", choices=("source", "empty"))
     spacing: str = parts.spacing_knob()
     guidance_from: float = parts.guidance_from_knob()
@@ -43,10 +43,8 @@ def edit(task: Task, knobs: Settings) -> Tensor:
     """Return the clean latent of the changed photo; outside the mask it is the photo's, to the bit."""
     sampler = samplers.get(knobs.sampler)
     model, levels = task.model, parts.tail(parts.laid(task.model, knobs), knobs.strength)
-    source, target, null = map(model.text, (_inverted_with(task, knobs), task.target, knobs.negative))
-    with task.watch.stage("inversion", knobs.rounds * (len(levels) - 1)):
-        encode = parts.watched(guided(model, source, null, 1, "source"), task.watch)
-        photo = trace(encode, task.photo, levels, knobs.rounds)
+    source, target, null = _inverted_with(task, knobs), model.text(task.target), model.text(knobs.negative)
+    photo = tracks.path(task, INVERSION, Tracing(knobs.rounds), levels, source).latents
     x = photo[0]
     with task.watch.stage("edit", len(levels) - 1):
         decode = parts.towards(task, target, null, knobs, levels)

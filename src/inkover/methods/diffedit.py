@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from inkover.diffusion import samplers
-from inkover.diffusion.guide import guided
-from inkover.diffusion.trajectory import trace
 from inkover.errors import InkoverError
+from inkover.inversions.ddim import INVERSION
 from inkover.masks.difference import differences, fixed, rescaled
-from inkover.methods import parts
+from inkover.methods import parts, tracks
 from inkover.methods.contract import Method, Task, knob
 from inkover.methods.settings import check
 
@@ -64,10 +63,8 @@ def edit(task: Task, knobs: Settings) -> Tensor:
     """Return steps 2 and 3: encode without words, decode with the target's; outside the mask the photo, to the bit."""
     sampler = samplers.get(knobs.sampler)
     model, levels = task.model, parts.tail(parts.laid(task.model, knobs), knobs.strength)
-    empty, target, null = map(model.text, ("", task.target, knobs.negative))
-    with task.watch.stage("inversion", len(levels) - 1):
-        encode = parts.watched(guided(model, empty, null, 1, "source"), task.watch)
-        photo = trace(encode, task.photo, levels)
+    target, null = model.text(task.target), model.text(knobs.negative)
+    photo = tracks.path(task, INVERSION, INVERSION.settings(), levels, source="").latents
     x = photo[0]
     with task.watch.stage("edit", len(levels) - 1):
         decode = parts.towards(task, target, null, knobs, levels)

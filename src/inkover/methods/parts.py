@@ -180,6 +180,11 @@ def tail(levels: Levels, strength: float) -> Levels:
     return levels[steps - walked(steps, strength) :]
 
 
+def size(latent: Tensor) -> tuple[int, int]:
+    """Return a latent's height and width."""
+    return latent.shape[-2], latent.shape[-1]
+
+
 def inside(mask: Tensor | None, edited: Tensor, kept: Tensor) -> Tensor:
     """Return the edited latent where the mask is 1 and the kept one where it is 0, to the bit."""
     return edited if mask is None else mask * edited + (1 - mask) * kept

@@ -161,7 +161,14 @@ def test_other_commands(inkover: Command, photo: Path, arguments: tuple[str, ...
 def test_what_a_recipe_says_cannot_be_said_again(edit: Command, inkover: Command, photo: Path, mask: Path) -> None:
     record = photo.with_name("r.json")
     assert edit("--record", record).code == 0
-    for options in (("--to", "x"), ("--steps", 3), ("--set", "clamp=2"), ("--seed", 1), ("--count", 2), ("--grow", 1)):
+    for options in (
+        ("--to", "x"),
+        ("--steps", 3),
+        ("--set", "clamp=0.9"),
+        ("--seed", 1),
+        ("--count", 2),
+        ("--grow", 1),
+    ):
         said = refused(inkover, photo.parent, "edit", photo, "--recipe", record, *options, "--force")
         assert f"{options[0]} and --recipe are both given" in said
     said = refused(inkover, photo.parent, "edit", photo, "--recipe", record, "--mask", mask, "--force")

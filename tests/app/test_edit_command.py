@@ -174,12 +174,12 @@ def test_the_mark_is_in_the_file_unless_it_is_not_wanted(edit: Edit, photo: Path
 def test_every_option_reaches_the_edit(inkover: Edit, photo: Path, tiny_folder: Path) -> None:
     record = photo.with_name("r.json")
     knobs = ("--steps", 5, "--strength", 0.6, "--guidance", 3, "--sampler", "euler", "--negative", "grass")
-    edges = ("--grow", 1.5, "--feather", 1, "--cleanup", "color,denoise=0.1", "--set", "clamp=2", "--set", "noises=2")
+    edges = ("--grow", 1.5, "--feather", 1, "--cleanup", "color,denoise=0.1", "--set", "clamp=0.9", "--set", "noises=2")
     where = ("--model", tiny_folder, "--device", "cpu", "--dtype", "bfloat16", "--method", "diffedit", "--seed", 5)
     done = inkover("edit", photo, *WORDS, *knobs, *edges, *where, "--no-mark", "--record", record)
     assert done.code == 0, done.err
     made = json.loads(record.read_text())
-    turned = {"steps": 5, "strength": 0.6, "guidance": 3.0, "sampler": "euler", "negative": "grass", "clamp": 2.0}
+    turned = {"steps": 5, "strength": 0.6, "guidance": 3.0, "sampler": "euler", "negative": "grass", "clamp": 0.9}
     assert made["settings"].items() >= (turned | {"noises": 2}).items()
     assert (made["seed"], made["grow"], made["feather"], made["mark"]) == (5, 1.5, 1.0, False)
     assert made["cleanup"] == {"color": True, "sharpen": 0.0, "denoise": 0.1}

@@ -11,7 +11,7 @@ from torch import Tensor
 from analytic import Analytic, Answer, Counted, box_mask, gaussians, picture, quick, read, tangled
 from inkover.diffusion.level import Level, Prediction
 from inkover.diffusion.noise import gaussian
-from inkover.masks.difference import differences, fixed, rescaled
+from inkover.masks.difference import differences, filled, fixed, rescaled
 from inkover.models.contract import Text
 
 RED, BLUE = read("a red ball on grass"), read("a blue ball on grass")
@@ -42,12 +42,12 @@ def scaled(answer: Answer, by: float) -> Answer:
 
 
 @quick
-@given(h=sides, w=sides, ratio=st.floats(1.1, 7), at=st.floats(0.05, 0.5), noises=st.integers(1, 12))
+@given(h=sides, w=sides, part=st.floats(0.85, 1), at=st.floats(0.05, 0.5), noises=st.integers(1, 12))
 def test_in_a_gaussian_world_the_map_is_the_box_where_the_texts_differ(
-    h: int, w: int, ratio: float, at: float, noises: int
+    h: int, w: int, part: float, at: float, noises: int
 ) -> None:
     photo = picture(h, w, dtype=torch.float64)
-    found = fixed(at)(rescaled(mapped(Analytic(gaussians()), photo, noises=noises), ratio))
+    found = fixed(at)(rescaled(mapped(Analytic(gaussians()), photo, noises=noises), part))
     assert torch.equal(found, box_mask(photo))
 
 
@@ -56,7 +56,7 @@ def test_in_a_gaussian_world_the_map_is_the_box_where_the_texts_differ(
 def test_equal_texts_disagree_nowhere(prompt: str, noises: int, h: int, w: int) -> None:
     one = mapped(Analytic(tangled()), picture(h, w), read(prompt), read(prompt), noises)
     assert torch.equal(one, torch.zeros(1, 1, h, w))
-    hard = fixed(0.01)(rescaled(one, 3))
+    hard = fixed(0.01)(rescaled(one, 0.9))
     assert torch.equal(hard, torch.zeros(1, 1, h, w))
 
 
@@ -70,7 +70,7 @@ def test_rounding_is_no_disagreement_but_a_small_change_is() -> None:
 @given(low=st.floats(0.01, 1), high=st.floats(0.01, 1))
 def test_a_lower_threshold_never_selects_less(low: float, high: float) -> None:
     low, high = sorted((low, high))
-    map = rescaled(mapped(Analytic(tangled()), picture()), 3)
+    map = rescaled(mapped(Analytic(tangled()), picture()), 0.9)
     assert (fixed(low)(map) >= fixed(high)(map)).all()
 
 
@@ -79,7 +79,7 @@ def test_a_lower_threshold_never_selects_less(low: float, high: float) -> None:
 def test_the_scaled_map_does_not_depend_on_the_networks_amplitude(by: float, noises: int) -> None:
     photo = picture(dtype=torch.float64)
     plain, loud = (
-        rescaled(mapped(Analytic(answer), photo, noises=noises), 3) for answer in (tangled(), scaled(tangled(), by))
+        rescaled(mapped(Analytic(answer), photo, noises=noises), 0.9) for answer in (tangled(), scaled(tangled(), by))
     )
     torch.testing.assert_close(plain, loud)
     torch.testing.assert_close(mapped(Analytic(scaled(tangled(), by)), photo), by * mapped(Analytic(tangled()), photo))
@@ -119,19 +119,34 @@ def test_every_noise_is_asked_about() -> None:
 
 
 @quick
-@given(seed=st.integers(0, 999), ratio=st.floats(1, 9), n=st.integers(1, 4))
-def test_each_image_of_a_batch_is_rescaled_by_its_own_mean(seed: int, ratio: float, n: int) -> None:
+@given(seed=st.integers(0, 999), part=st.floats(0.5, 1), n=st.integers(1, 4))
+def test_each_image_of_a_batch_is_rescaled_by_its_own_quantile(seed: int, part: float, n: int) -> None:
     dice = torch.Generator().manual_seed(seed)
     maps = torch.rand(n, 1, 6, 7, generator=dice) ** 4 * torch.tensor([1.0, 1e3, 0.0, 1e-3])[:n].view(n, 1, 1, 1)
-    together = rescaled(maps, ratio)
-    assert torch.equal(together, torch.cat([rescaled(one, ratio) for one in maps.split(1)]))
+    together = rescaled(maps, part)
+    assert torch.equal(together, torch.cat([rescaled(one, part) for one in maps.split(1)]))
     assert together.isfinite().all() and (together >= 0).all() and (together <= 1).all()
-    means = maps.mean((1, 2, 3), keepdim=True)
-    torch.testing.assert_close(together * ratio * means, maps.minimum(ratio * means))
+    tops = torch.quantile(maps.flatten(1), part, dim=1).view(-1, 1, 1, 1)
+    torch.testing.assert_close(together * tops, maps.minimum(tops))
 
 
 @pytest.mark.parametrize("at", [0.25, 0.5, 1.0])
-def test_the_threshold_is_a_multiple_of_the_mean(at: float) -> None:
+def test_the_threshold_is_a_part_of_the_quantile(at: float) -> None:
     map = torch.rand(1, 1, 9, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64) ** 3
-    wanted = map >= at * 3 * map.mean()
-    assert torch.equal(fixed(at)(rescaled(map, 3)) == 1, wanted) and wanted.any()
+    wanted = map >= at * torch.quantile(map, 0.9)
+    assert torch.equal(fixed(at)(rescaled(map, 0.9)) == 1, wanted) and wanted.any()
+
+
+@quick
+@given(seed=st.integers(0, 999), h=st.integers(1, 9), w=st.integers(1, 9))
+def test_filling_takes_what_cannot_be_left_without_crossing_the_mask(seed: int, h: int, w: int) -> None:
+    masks = (torch.rand(2, 1, h, w, generator=torch.Generator().manual_seed(seed)) > 0.4).float()
+    before = masks.clone()
+    whole = filled(masks)
+    assert torch.equal(masks, before) and (whole >= masks).all()
+    for mask, found in zip(masks[:, 0], whole[:, 0], strict=True):
+        free = {(y, x) for y in range(h) for x in range(w) if mask[y, x] == 0}
+        out = {(y, x) for y, x in free if y in (0, h - 1) or x in (0, w - 1)}
+        while more := {(y, x) for y, x in free - out if {(y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1)} & out}:
+            out |= more
+        assert {(y, x) for y in range(h) for x in range(w) if found[y, x] == 0} == out

@@ -18,8 +18,9 @@ from inkover.methods import parts
 from inkover.methods.contract import Method, Task
 from inkover.methods.settings import Knob, build, knobs
 
-METHODS = [methods.get(name) for name in methods.names()]
-every = pytest.mark.parametrize("method", METHODS, ids=methods.names())
+# those that steer attention need a network that has some: test_steered.py
+METHODS = [methods.get(name) for name in methods.names() if name not in ("p2p", "masactrl")]
+every = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 TURNED: dict[str, Any] = {
     "steps": 9,
     "strength": 0.5,
@@ -29,11 +30,13 @@ TURNED: dict[str, Any] = {
     "negative": "mug",
     "noises": 2,
     "mask_strength": 0.8,
-    "clamp": 1.5,
-    "threshold": 0.3,
+    "clamp": 0.7,
+    "threshold": 0.5,
     "rounds": 2,
     "finish": 0.5,
     "inversion_prompt": "empty",
+    "inversion": "sde-dpmpp",
+    "eta": 0.5,
     "spacing": "trailing",
     "guidance_from": 0.3,
     "guidance_to": 0.6,
@@ -181,7 +184,8 @@ def test_a_method_is_deterministic_and_changes_nothing_it_is_given(method: Metho
 def test_guidance_one_asks_no_null_row(method: Method) -> None:
     model = Counted(tangled())
     changed(method, task(model), guidance=1)
-    assert {names for names, _ in model.forwards} <= {("source",), ("target",)}
+    walked = {names for names, _ in model.forwards} - {("source/null", "source")}  # of tracing, which has its own scale
+    assert walked <= {("source",), ("target",)}
 
 
 @every

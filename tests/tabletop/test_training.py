@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
+from transformers import CLIPTokenizer
 
 from inkover.tabletop.captions import WORDS
 from inkover.tabletop.probe import SIDE, cut
@@ -88,8 +90,11 @@ def test_restore_reads_the_average(tmp_path: Path) -> None:
     torch.testing.assert_close(net.weight.detach(), weight)
 
 
-def test_every_word_of_the_world_is_one_token_and_others_are_pieces(tmp_path: Path) -> None:
-    tokenizer = words.tokenizer()
+@pytest.mark.parametrize("make", [words.tokenizer, words.learnt])
+def test_every_word_of_the_world_is_one_token_and_others_are_pieces(
+    make: Callable[[], CLIPTokenizer], tmp_path: Path
+) -> None:
+    tokenizer = make()
     assert all(len(tokenizer(word).input_ids) == 3 for word in WORDS)
     assert len(tokenizer("zebra").input_ids) > 3
     assert tokenizer.unk_token_id not in tokenizer("zebra Élan 7!").input_ids[1:-1]

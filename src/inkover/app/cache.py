@@ -25,7 +25,10 @@ def folder() -> Path:
     from platformdirs import user_cache_path
 
     if asked := os.environ.get("INKOVER_CACHE"):
-        return Path(asked).expanduser()
+        try:
+            return Path(asked).expanduser()
+        except RuntimeError:  # of a user who is none
+            raise InkoverError(f"INKOVER_CACHE is {asked!r}, and that home is not known: give a whole path") from None
     xdg = os.environ.get("XDG_CACHE_HOME")  # on every platform
     return (Path(xdg) / "inkover" if xdg else user_cache_path("inkover", appauthor=False)) / "inversions"
 
@@ -33,7 +36,7 @@ def folder() -> Path:
 def limit() -> int:
     """Return how many bytes are kept: ``INKOVER_CACHE_LIMIT``, or 2 GiB; 0 switches the cache off."""
     asked = os.environ.get("INKOVER_CACHE_LIMIT", "").strip()
-    if asked and not (asked.isascii() and asked.isdigit()):
+    if asked and not (asked.isascii() and asked.isdigit() and len(asked) < 20):
         raise InkoverError(
             f"INKOVER_CACHE_LIMIT is {asked!r}, expected a number of bytes: {LIMIT}, or 0 to keep no inversions"
         )

@@ -52,6 +52,8 @@ class Editor:
         """
         from inkover.models.loading import load
 
+        if remember:
+            Cache()  # what is wrong with where it lies is said now
         start = time.perf_counter()
         device, dtype = str(device or "auto"), None if dtype is None else str(dtype).removeprefix("torch.")
         model = load(spec, device=device, dtype=dtype, config=config)

@@ -21,10 +21,12 @@ from inkover.app.editor import Editor
 from inkover.app.meter import Counted, Meter
 from inkover.app.remembered import Remembered
 from inkover.app.request import Engine, Manner
+from inkover.attention import emphasis
 from inkover.errors import InkoverError
 from inkover.inversions.again import again
-from inkover.inversions.contract import Inversion, Subject
+from inkover.inversions.contract import Inversion, Replay, Retrace, Subject
 from inkover.inversions.track import NoiseTrack, Track
+from inkover.knobs import knobs as shown
 from inkover.knobs import parse
 from inkover.methods import parts, tracks
 from inkover.methods.contract import STAGES, Task, Tracks
@@ -95,7 +97,21 @@ def run(ask: Ask, engine: Engine, manner: Manner) -> None:
 def checked(ask: Ask) -> tuple[Inversion, Any]:
     """Check all that needs no model, and return the inversion with its knobs."""
     inversion = inversions.get(ask.inversion)
+    use = inversion.use
     given = parse(f"inversion {inversion.name!r}", inversion.settings, ask.knobs)
+    if ask.guidance is not None and "guidance" in {knob.name for knob in shown(inversion.settings)}:
+        if "guidance" in given:
+            raise InkoverError("--guidance and --set guidance are both given: leave one out")
+        given["guidance"] = ask.guidance
+    elif ask.guidance is not None and isinstance(use, Retrace) and (use.pinned or use.selfless):
+        raise InkoverError(f"inversion {inversion.name!r} comes back the same at any guidance: leave --guidance out")
+    idle = sorted({"quantile", "threshold"} & given.keys())
+    if idle:
+        raise InkoverError(f"{idle[0]} shapes the edit and not the tracing: leave it out, and give it to inkover edit")
+    if ask.seed and not isinstance(use, Replay):
+        raise InkoverError(f"inversion {inversion.name!r} draws no noise: leave --seed out")
+    if emphasis.parse(ask.source).weights:
+        raise InkoverError(f"the words of {ask.source!r} cannot be weighed: leave the weights out")
     if not 1 <= ask.steps <= 999:
         raise InkoverError(f"steps {ask.steps} is out of range: give a whole number from 1 up to 999")
     if not (math.isfinite(ask.strength) and 0 < ask.strength <= 1):
@@ -104,7 +120,7 @@ def checked(ask: Ask) -> tuple[Inversion, Any]:
         raise InkoverError(f"strength {ask.strength:g} of {ask.steps} steps is no step: give {1 / ask.steps:g} or more")
     if ask.guidance is not None and not (math.isfinite(ask.guidance) and 1 <= ask.guidance <= 50):
         raise InkoverError(f"guidance {ask.guidance} is out of range: give a number from 1 up to 50")
-    if not ask.source.isprintable():
+    if not ask.source.strip().isprintable():
         raise InkoverError(f"{ask.source!r} holds characters that no model reads: write it as one line of plain text")
     if ask.seed < 0:
         raise InkoverError(f"the seed is {ask.seed}, expected a whole number from 0 on")
@@ -122,9 +138,8 @@ def there_and_back(
         Remembered(Cache(warn=manner.warn), view.canvas, editor.weights.dtype) if editor.remember else flow.FORGETFUL
     )
     levels = parts.tail(model.levels(ask.steps), ask.strength)
-    task = Task(model, view.latent, ask.source.strip(), "", ask.seed, meter, tracks=memory)
-    with torch.enable_grad():  # null-text needs it; all else asks for none
-        track = tracks.inverted(task, inversion, knobs, levels, task.source)
+    task = Task(model, view.latent, emphasis.parse(ask.source.strip()).text, "", ask.seed, meter, tracks=memory)
+    track = tracks.inverted(task, inversion, knobs, levels, task.source)
     scale = inversion.use.guidance(knobs) if ask.guidance is None else ask.guidance
     with meter.stage("edit", len(levels) - 1):
         subject = Subject(model, view.latent, task.source, levels, ask.seed, "", meter.step)

@@ -37,15 +37,18 @@ class Remembered:
     def key(self, inversion: Inversion, knobs: Any, subject: Subject) -> Key:
         """Return what an inversion's numbers depend on; the photo is taken as the model sees it, as a latent."""
         photo, model = subject.photo, subject.model
+        name, settings, negative = inversion.name, asdict(knobs), subject.negative
+        if inversion.plain:
+            name, settings, negative = "trajectory", {"rounds": knobs.rounds}, ""
         return Key(
             photo=_hash(photo),
             geometry=(self.canvas.box, self.canvas.working),
             model=model.fingerprint,
             adapters=(),
             text=str(subject.source),
-            negative=subject.negative,
-            inversion=inversion.name,
-            settings=asdict(knobs),
+            negative=negative,
+            inversion=name,
+            settings=settings,
             levels=tuple((level.time, level.alpha, level.sigma) for level in subject.levels),
             seed=subject.seed if isinstance(inversion.use, Replay) else None,
             dtype=self.dtype,

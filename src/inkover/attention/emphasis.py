@@ -22,6 +22,8 @@ class Weighted:
     weights: tuple[tuple[Span, float], ...] = ()
 
 
+HEAVIEST = 20
+
 _PIECE = re.compile(r"\\([()])|\(([^()]*:[^()]*)\)|(.)", re.DOTALL)
 
 
@@ -57,6 +59,8 @@ def _group(prompt: str, group: str) -> tuple[str, float]:
         weight = float(number)
     except ValueError:
         weight = math.nan
+    if math.isfinite(weight) and abs(weight) > HEAVIEST:
+        raise InkoverError(f"({group}) in {prompt!r} is too heavy: give a weight from -{HEAVIEST} to {HEAVIEST}")
     if not (words.strip() and math.isfinite(weight)) or ":" in words:
         raise InkoverError(f"({group}) in {prompt!r} is no weight: write (words:1.5), or \\( and \\) for parentheses")
     return words.strip(), weight

@@ -90,3 +90,4 @@ class Inversion:
     run: Callable[[Subject, Any], Track | NoiseTrack]
     cost: Callable[[Any, int], Cost]  # settings, steps of the grid -> what it costs
     use: Retrace | Replay
+    plain: bool = False  # the track is DDIM's trajectory with ``rounds``, whatever its other knobs and the negative

@@ -38,4 +38,5 @@ INVERSION = Inversion(
     run=run,
     cost=cost,
     use=Retrace(guidance=parts.unguided),
+    plain=True,
 )

@@ -42,4 +42,5 @@ INVERSION = Inversion(
     run=run,
     cost=cost,
     use=Retrace(guidance=parts.unguided, pinned=True),
+    plain=True,
 )

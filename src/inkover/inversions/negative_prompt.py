@@ -63,4 +63,5 @@ INVERSION = Inversion(
     run=run,
     cost=cost,
     use=Retrace(guidance=parts.unguided, null=null, combine=combine, selfless=True),
+    plain=True,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -63,16 +64,30 @@ def _both(model: Batched[Text], x: Tensor, level: Level, source: Text, target: T
 
 def rescaled(
     difference: Tensor,  # (n, 1, h, w), not negative
-    ratio: float,
+    part: float,  # in (0, 1]
 ) -> Tensor:  # (n, 1, h, w) in [0, 1]
-    """Cut each image's extremes at ``ratio`` times its own mean and divide by that; a map of zeros stays zero.
+    """Cut each image's extremes, all above its own quantile ``part``, and divide by that; a map of zeros stays zero.
 
-    Scale-free: a value k means k * ratio times the mean difference.
+    Scale-free: a value k means k times what the quantile is. At 1 nothing is cut.
     """
-    top = ratio * difference.mean((1, 2, 3), keepdim=True)
+    values = difference.flatten(1).to(torch.promote_types(difference.dtype, torch.float32))
+    top = torch.quantile(values, part, dim=1).to(difference.dtype).view(-1, 1, 1, 1)
     return torch.where(top > 0, torch.minimum(difference, top) / top.where(top > 0, 1), 0)
 
 
 def fixed(at: float) -> Threshold:
     """Return the rule of the paper: 1 where the map is at least ``at``, which is above 0."""
     return lambda difference: (difference >= at).to(difference.dtype)
+
+
+def filled(mask: Tensor) -> Tensor:  # (n, 1, h, w), values 0 and 1
+    """Return hard masks without holes: what a mask surrounds belongs to it."""
+    import cv2
+
+    whole = mask.clone()
+    for one in whole[:, 0]:  # views
+        open_ = np.pad((one == 0).cpu().numpy().astype(np.uint8), 1, constant_values=1)  # the outside is one piece
+        count, pieces = cv2.connectedComponents(open_, connectivity=4)
+        if count > 2:
+            one[torch.from_numpy((open_ == 1) & (pieces != pieces[0, 0]))[1:-1, 1:-1].to(one.device)] = 1
+    return whole

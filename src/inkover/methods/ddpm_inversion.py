@@ -13,6 +13,8 @@ from inkover.methods import parts, tracks
 from inkover.methods.contract import Method, Task, knob
 from inkover.methods.settings import check
 
+SOURCE_GUIDANCE = 3.5
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -24,7 +26,9 @@ class Settings:
     sampler: str = parts.sampler_knob(parts.TRACEABLE)
     negative: str = parts.negative_knob()
     inversion: str = tracks.inversion_knob(tracks.REPLAYED)
-    source_guidance: float = knob(3.5, "how strongly the words for the photo are followed in tracing", low=1, high=50)
+    source_guidance: float = knob(
+        SOURCE_GUIDANCE, "how strongly the words for the photo are followed in tracing", low=1, high=50
+    )
     eta: float = knob(1.0, "ddpm: how much of each step is noise; less holds less of the photo in it", low=0.1, high=1)
     spacing: str = parts.spacing_knob()
     guidance_from: float = parts.guidance_from_knob()
@@ -48,6 +52,8 @@ def edit(task: Task, knobs: Settings) -> Tensor:
     assert isinstance(inversion.use, Replay)  # checked with the settings
     levels = parts.tail(parts.laid(task.model, knobs), knobs.strength)
     target, null = task.model.text(task.target), task.model.text(knobs.negative)
+    if not task.source and not knobs.negative and knobs.source_guidance != SOURCE_GUIDANCE:
+        raise InkoverError("source_guidance has no effect without a source text: leave it out, or give --from")
     track = tracks.maps(task, inversion, own, levels, task.source, knobs.negative)
     sampler = inversion.use.sampler(own)
     x, memory = track.latents[0], None

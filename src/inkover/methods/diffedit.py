@@ -12,7 +12,7 @@ from torch import Tensor
 from inkover.diffusion import samplers
 from inkover.errors import InkoverError
 from inkover.inversions.ddim import INVERSION
-from inkover.masks.difference import differences, fixed, rescaled
+from inkover.masks.difference import differences, filled, fixed, rescaled
 from inkover.methods import parts, tracks
 from inkover.methods.contract import Method, Task, knob
 from inkover.methods.settings import check
@@ -24,13 +24,13 @@ class Settings:
 
     steps: int = parts.steps_knob()
     strength: float = parts.strength_knob(0.8)
-    guidance: float = parts.guidance_knob()
+    guidance: float = parts.guidance_knob(5.0)
     sampler: str = parts.sampler_knob(parts.TRACEABLE)
     negative: str = parts.negative_knob()
     noises: int = knob(10, "how many noises the mask is averaged over", low=1, high=1000, stage="mask")
     mask_strength: float = knob(0.5, "how noisy the photo is when the mask is found", low=0, high=1, stage="mask")
-    clamp: float = knob(3.0, "cut the map's extremes at this many times its mean", low=1, high=100, stage="mask")
-    threshold: float = knob(0.5, "part of the cut at which the mask begins", low=0.01, high=1, stage="mask")
+    clamp: float = knob(0.99, "part of the map that is no extreme; the rest is cut", low=0.5, high=1, stage="mask")
+    threshold: float = knob(0.3, "part of the cut at which the mask begins", low=0.01, high=1, stage="mask")
     spacing: str = parts.spacing_knob()
     guidance_from: float = parts.guidance_from_knob()
     guidance_to: float = parts.guidance_to_knob()
@@ -56,7 +56,7 @@ def find_mask(task: Task, knobs: Settings) -> Tensor:
         for one in differences(model, task.photo, level, source, target, noises):
             total = total + one
             task.watch.step()
-    return fixed(knobs.threshold)(rescaled(total / knobs.noises, knobs.clamp))
+    return filled(fixed(knobs.threshold)(rescaled(total / knobs.noises, knobs.clamp)))
 
 
 def edit(task: Task, knobs: Settings) -> Tensor:

@@ -57,6 +57,8 @@ class Settings:
                 "inversion negative-prompt leads away from the photo's words, and inversion_prompt empty has none: "
                 "give inversion_prompt=source, or another inversion"
             )
+        if self.foreground and all(_free(self, step) for step in range(_steps(self))):
+            raise InkoverError("foreground has no effect where the photo never answers: lower depth or start")
         if not self.foreground and self.foreground_threshold != 0.1:
             raise InkoverError("foreground_threshold shapes the foreground: name its words too, foreground=ball")
 
@@ -82,7 +84,11 @@ def edit(task: Task, knobs: Settings) -> Tensor:
 
 
 def _source(task: Task, knobs: Settings) -> str:
-    return task.source if knobs.inversion_prompt == "source" else ""
+    if knobs.inversion_prompt == "empty":
+        return ""
+    if not task.source:
+        raise InkoverError("inversion_prompt source has no effect without a source text: leave it out, or give --from")
+    return task.source
 
 
 def named(task: Task, knobs: Settings) -> Tokenwise:

@@ -68,6 +68,8 @@ class Settings:
             raise InkoverError("blend_threshold and blend_from shape the blend: name its words too, blend=ball")
         if not self.layout and self.layout_side != 16:
             raise InkoverError("layout_side has no effect at layout 0: raise layout or leave layout_side out")
+        if not self.cross and not self.cross_words and self.align != "auto":
+            raise InkoverError("align has no effect at cross 0: raise cross or leave align out")
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,8 @@ def check_null(settings: Any) -> None:
             f"inversion {inversion.name!r} leads away from the source text, so negative has no effect: leave it out, "
             "or choose another inversion"
         )
+    if settings.inversion == "negative-prompt" and settings.guidance == 1 and settings.quantile:
+        raise InkoverError("quantile has no effect at guidance 1: raise guidance or leave quantile out")
     if settings.inversion == "negative-prompt" and settings.quantile == 0 and settings.threshold != "soft":
         raise InkoverError(f"threshold {settings.threshold} has no effect at quantile 0: give a quantile, such as 0.7")
 

@@ -24,6 +24,8 @@ def parts_of(text: str) -> Mapping[str, Part]:
         part = _numbers(ends)
         if not words.strip() or part is None:
             raise InkoverError(f"{piece!r} says no part of the steps: write ball:0.4, or ball:0.2..0.8, both in [0, 1]")
+        if words.strip() in found:
+            raise InkoverError(f"{words.strip()!r} is given two parts of the steps: give one")
         found[words.strip()] = part
     return found
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from transformers import CLIPTokenizer
 
+from inkover.tabletop import folder
 from inkover.tabletop.captions import WORDS
 
 LENGTH = 40  # tokens a prompt holds, its two marks included
@@ -13,7 +14,16 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 
 
 def tokenizer() -> CLIPTokenizer:
-    """Learn the byte pairs; any other text still splits into pieces and single bytes."""
+    """Return the tokenizer that ships with the package, or a new one where none does."""
+    shipped = folder() / "tokenizer"
+    return CLIPTokenizer.from_pretrained(shipped) if shipped.exists() else learnt()
+
+
+def learnt() -> CLIPTokenizer:
+    """Learn the byte pairs; any other text still splits into pieces and single bytes.
+
+    Between equally frequent pairs the learner chooses by chance: two processes may number a few words otherwise.
+    """
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix=""))

@@ -106,8 +106,8 @@ def drawn(model: Counted, wish: Wish, mask: Mask | None, view: View, tracks: Tra
     """Let the method edit what a view shows, inside the mask or everywhere."""
     inside = None if mask is None else _latent_mask(mask, view).to(view.latent.device)
     latent = wish.method.edit(_task(model, wish, view.latent, inside, tracks), wish.settings)
-    before = _pixels(model, view.latent)
-    return Drawn(view.canvas, before, before if torch.equal(latent, view.latent) else _pixels(model, latent))
+    before = pixels(model, view.latent)
+    return Drawn(view.canvas, before, before if torch.equal(latent, view.latent) else pixels(model, latent))
 
 
 def laid(meter: Meter, wish: Wish, mask: Mask, drawing: Drawn) -> Photo:
@@ -126,7 +126,7 @@ def _latent_mask(mask: Mask, view: View) -> Tensor:
     return (cells > 1e-3).float()  # less is the resampling's ripple
 
 
-def _pixels(model: Counted, latent: Tensor) -> NDArray[np.float32]:
+def pixels(model: Counted, latent: Tensor) -> NDArray[np.float32]:
     """Decode to a picture (h, w, 3) in [0, 1]."""
     pixels = (model.decode(latent)[0].permute(1, 2, 0) + 1) / 2
     picture: NDArray[np.float32] = pixels.clamp(0, 1).float().cpu().numpy()

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from inkover import inversions
 from inkover import photo as photos
@@ -150,14 +149,10 @@ def there_and_back(
         knobs,
         scale,
         float((back - view.latent).abs().max()),
-        _psnr(_picture(model, back), seen),
-        _psnr(_picture(model, view.latent), seen),
+        _psnr(flow.pixels(model, back), seen),
+        _psnr(flow.pixels(model, view.latent), seen),
         memory.hit,
     )
-
-
-def _picture(model: Counted, latent: Tensor) -> Any:
-    return ((model.decode(latent)[0].permute(1, 2, 0) + 1) / 2).clamp(0, 1).float().cpu().numpy()
 
 
 def _psnr(one: Any, other: Any) -> float:

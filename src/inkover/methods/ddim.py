@@ -12,6 +12,7 @@ from inkover.diffusion import samplers
 from inkover.errors import InkoverError
 from inkover.inversions.ddim import INVERSION
 from inkover.inversions.ddim import Settings as Tracing
+from inkover.inversions.parts import rounds_knob
 from inkover.methods import parts, tracks
 from inkover.methods.contract import Method, Task, knob
 from inkover.methods.settings import check
@@ -26,7 +27,7 @@ class Settings:
     guidance: float = parts.guidance_knob()
     sampler: str = parts.sampler_knob(parts.TRACEABLE)
     negative: str = parts.negative_knob()
-    rounds: int = tracks.rounds_knob()
+    rounds: int = rounds_knob()
     inversion_prompt: str = knob("source", "text the photo is traced with", choices=("source", "empty"))
     spacing: str = parts.spacing_knob()
     guidance_from: float = parts.guidance_from_knob()

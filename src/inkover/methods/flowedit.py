@@ -18,6 +18,7 @@ from inkover.diffusion.level import Level, Levels
 from inkover.diffusion.straight import share, stretch
 from inkover.diffusion.trajectory import noised
 from inkover.errors import InkoverError
+from inkover.inversions.parts import told
 from inkover.methods import parts
 from inkover.methods.contract import Method, Task, knob
 from inkover.methods.settings import check
@@ -123,7 +124,7 @@ def _source(task: Task, knobs: Settings, levels: Levels) -> Denoiser:
     how = guided(
         task.model, text, null, knobs.source_guidance, "source", rescale=knobs.rescale, where=where.__contains__
     )
-    return parts.watched(how, task.watch)
+    return told(how, task.watch.step)
 
 
 def _velocity(denoiser: Denoiser, x: Tensor, level: Level) -> Tensor:

@@ -12,7 +12,7 @@ from inkover.attention.control import Control, chain, self_from
 from inkover.attention.maps import Seen, Tokenwise, foreground
 from inkover.attention.mutual import mutual, mutual_masked
 from inkover.errors import InkoverError
-from inkover.inversions.contract import Inversion
+from inkover.inversions.parts import rounds_knob
 from inkover.methods import pair, parts, tracks, wording
 from inkover.methods.contract import Method, Task, knob
 from inkover.methods.settings import check
@@ -33,7 +33,7 @@ class Settings:
     depth: float = knob(0.625, "part of the network, from its beginning, that is left free", low=0, high=1)
     foreground: str = knob("", "keep thing and surroundings apart by these words: ball, or ball -> cube")
     foreground_threshold: float = knob(0.1, "part of the strongest look at which the thing begins", low=0.01, high=0.99)
-    rounds: int = tracks.rounds_knob()
+    rounds: int = rounds_knob()
     iterations: int = tracks.iterations_knob()
     tolerance: float = tracks.tolerance_knob()
     quantile: float = tracks.quantile_knob()
@@ -74,7 +74,7 @@ def edit(task: Task, knobs: Settings) -> Tensor:
     looks = Looks()
     with task.watch.stage("edit", len(levels) - 1):
         for step, kept in enumerate(track.latents[1:]):
-            rows = walk.rows(step, beside(knobs, inversion, step), source_null=True)
+            rows = walk.rows(step, beside(knobs, step), source_null=True)
             seen = list[Seen]()
             answering = None if _free(knobs, step) else control(knobs, thing, looks, rows)
             x, y = walk.step(step, x, y, rows, chain(looking(seen, tuple(thing)) if thing else None, answering))
@@ -117,10 +117,9 @@ def _free(knobs: Settings, step: int) -> bool:
     return knobs.depth == 1 or step < parts.walked(_steps(knobs), knobs.start)
 
 
-def beside(knobs: Settings, inversion: Inversion, step: int) -> bool:
+def beside(knobs: Settings, step: int) -> bool:
     """Tell whether the photo's row is asked in a step: where it answers or shows the thing, now or later."""
-    pinned = getattr(inversion.use, "pinned", False)
-    later = range(step, _steps(knobs)) if not pinned or knobs.foreground else [step]
+    later = range(step, _steps(knobs)) if not tracks.pinned(knobs) or knobs.foreground else [step]
     return any(not _free(knobs, k) for k in later)
 
 
@@ -136,7 +135,7 @@ def cost(knobs: Settings) -> Mapping[str, int]:
     aside = [
         1 if alone else pair.source_samples(inversion, knobs, k, source_null=True)
         for k in range(steps)
-        if beside(knobs, inversion, k)
+        if beside(knobs, k)
     ]
     return {
         "mask": 0,

@@ -16,7 +16,7 @@ from inkover.attention.prompt_to_prompt import cross_replaced, reweighted, self_
 from inkover.attention.schedule import Part, active, within
 from inkover.attention.words import Tokens, find, words
 from inkover.errors import InkoverError
-from inkover.inversions.contract import Inversion
+from inkover.inversions.parts import rounds_knob
 from inkover.methods import pair, parts, tracks, wording
 from inkover.methods.contract import Method, Task, knob
 from inkover.methods.settings import check
@@ -46,7 +46,7 @@ class Settings:
     blend: str = knob("", "change only where these words are looked at: ball, or ball -> cube, a side for each text")
     blend_threshold: float = knob(0.3, "part of the strongest look at which the blend begins", low=0.01, high=0.99)
     blend_from: float = knob(0.2, "part of the steps after which the blend begins", low=0, high=0.99)
-    rounds: int = tracks.rounds_knob()
+    rounds: int = rounds_knob()
     iterations: int = tracks.iterations_knob()
     tolerance: float = tracks.tolerance_knob()
     quantile: float = tracks.quantile_knob()
@@ -95,7 +95,7 @@ def edit(task: Task, knobs: Settings) -> Tensor:
     with task.watch.stage("edit", len(levels) - 1):
         for step, kept in enumerate(track.latents[1:]):
             seen = list[Seen]()
-            rows = walk.rows(step, beside(knobs, inversion, step))
+            rows = walk.rows(step, beside(knobs, step))
             noting = looking(seen, tuple(plan.blend)) if plan.blend else None
             # where guidance leads away from the photo's own text, that row must stay equal to the photo's, to the bit
             alike = ("target/null",) if walk.use.selfless and "target/null" in rows else ()
@@ -142,10 +142,10 @@ def steering(plan: Plan, knobs: Settings, step: int, alike: tuple[str, ...] = ()
     )
 
 
-def beside(knobs: Settings, inversion: Inversion, step: int) -> bool:
+def beside(knobs: Settings, step: int) -> bool:
     """Tell whether the photo's row is asked in a step: where the change looks at it, now or (of a row that has to find
     its own way) later."""
-    ahead = [step] if getattr(inversion.use, "pinned", False) else range(step, _steps(knobs))
+    ahead = [step] if tracks.pinned(knobs) else range(step, _steps(knobs))
     spans = [(0.0, knobs.cross), (0.0, knobs.layout), *wording.parts_of(knobs.cross_words).values()]
     return bool(knobs.blend) or any(within(k, _steps(knobs), span) for k in ahead for span in spans)
 
@@ -158,7 +158,7 @@ def cost(knobs: Settings) -> Mapping[str, int]:
     """Return the network samples of each stage; of the inversion null-text, and of equal texts, the most."""
     inversion, own = tracks.chosen(knobs)
     steps = _steps(knobs)
-    aside = [pair.source_samples(inversion, knobs, k) for k in range(steps) if beside(knobs, inversion, k)]
+    aside = [pair.source_samples(inversion, knobs, k) for k in range(steps) if beside(knobs, k)]
     return {
         "mask": 0,
         "inversion": inversion.cost(own, steps).samples,

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from inkover.diffusion import samplers
 from inkover.diffusion.guide import Denoiser, guided
-from inkover.diffusion.level import Level, Levels, Prediction
+from inkover.diffusion.level import Levels
 from inkover.diffusion.schedule import KINDS, Spacing
 from inkover.errors import InkoverError
-from inkover.methods.contract import Task, Watch, knob
+from inkover.inversions.parts import told
+from inkover.methods.contract import Task, knob
 from inkover.models.contract import Model, Text
 
 TRACEABLE = ("ddim", "euler")
@@ -161,7 +162,7 @@ def towards(task: Task, text: Text, null: Text, knobs: Guidance, levels: Levels)
     """Return the network guided as the knobs say over the walked levels, telling the task's watch."""
     where = frozenset(levels[k] for k in guided_steps(knobs))
     denoiser = guided(task.model, text, null, knobs.guidance, rescale=knobs.rescale, where=where.__contains__)
-    return watched(denoiser, task.watch)
+    return told(denoiser, task.watch.step)
 
 
 def laid(model: Model, knobs: Grid) -> Levels:
@@ -188,14 +189,3 @@ def size(latent: Tensor) -> tuple[int, int]:
 def inside(mask: Tensor | None, edited: Tensor, kept: Tensor) -> Tensor:
     """Return the edited latent where the mask is 1 and the kept one where it is 0, to the bit."""
     return edited if mask is None else mask * edited + (1 - mask) * kept
-
-
-def watched(denoiser: Denoiser, watch: Watch) -> Denoiser:
-    """Return the denoiser, telling the watch of every evaluation once it is done."""
-
-    def told(x: Tensor, level: Level) -> Prediction:
-        prediction = denoiser(x, level)
-        watch.step()
-        return prediction
-
-    return told

@@ -24,10 +24,6 @@ def inversion_knob(choices: tuple[str, ...]) -> Any:
     return knob(choices[0], "how the photo is traced into the model", choices=choices)
 
 
-def rounds_knob() -> Any:
-    return knob(1, "how often each step of the tracing is refined; more is truer and slower", low=1, high=20)
-
-
 def iterations_knob() -> Any:
     text = "null-text: how often each step is improved at most; more is truer and slower"
     return knob(10, text, low=1, high=100)
@@ -45,6 +41,12 @@ def quantile_knob() -> Any:
 def threshold_knob() -> Any:
     text = "negative-prompt: whether what stays is drawn in by as much (soft) or kept whole; needs a quantile"
     return knob("soft", text, choices=("soft", "hard"))
+
+
+def pinned(settings: Any) -> bool:
+    """Tell whether the photo's row is put on its path in each step: it is asked only for what others see of it."""
+    use = inversions.get(settings.inversion).use
+    return isinstance(use, Retrace) and use.pinned
 
 
 def chosen(settings: Any) -> tuple[Inversion, Any]:

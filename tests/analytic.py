@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from inkover.attention.control import Control
 from inkover.diffusion import straight
-from inkover.diffusion.level import Level, Levels, Prediction
+from inkover.diffusion.level import At, Level, Levels, Prediction
 from inkover.diffusion.schedule import Spacing, cumulative, levels, scaled_linear
 from inkover.errors import InkoverError
 from inkover.methods.contract import Task
@@ -126,6 +126,7 @@ class Analytic:
     resolution: int = 32
     stride: int = 8
     batch: int = 8
+    exact: bool = True
 
     def text(self, prompt: str) -> Text:
         return read(prompt)
@@ -139,13 +140,17 @@ class Analytic:
     def decode(self, latent: Tensor) -> Tensor:
         return F.interpolate(latent, scale_factor=2.0, mode="nearest")
 
-    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
+    def predict(self, x: Tensor, at: At, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
         if control is not None:
             raise InkoverError("an analytic model has no attention that could be steered: use a network")
         if not rows or len(x) % len(rows):
             raise ValueError(f"{len(x)} latents cannot be cut into {len(rows)} equal rows")
         blocks = zip(x.chunk(len(rows)), rows.values(), strict=True)
-        answers = [self.answer(block, level, text) for block, text in blocks]
+        if isinstance(at, Level):
+            answers = [self.answer(block, at, text) for block, text in blocks]
+        else:
+            apart = [(*pair, text) for block, text in blocks for pair in zip(block.split(1), at, strict=True)]
+            answers = [self.answer(one, level, text) for one, level, text in apart]
         return Prediction(torch.cat([one.x0 for one in answers]), torch.cat([one.eps for one in answers]))
 
 
@@ -163,9 +168,9 @@ class Counted(Analytic):
 
     forwards: list[tuple[tuple[str, ...], int]] = field(default_factory=list)
 
-    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
+    def predict(self, x: Tensor, at: At, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
         self.forwards.append((tuple(rows), len(x)))
-        return super().predict(x, level, rows, control)
+        return super().predict(x, at, rows, control)
 
     @property
     def samples(self) -> int:
@@ -174,7 +179,7 @@ class Counted(Analytic):
 
 @dataclass
 class Ledger:
-    """A watch that writes down each stage's announced and taken steps, and the samples of a counted model in it."""
+    """A watch that writes down a stage's announced and taken steps, and a counted model's samples, in all its runs."""
 
     model: Counted | None = None
     announced: dict[str, int] = field(default_factory=dict)
@@ -185,9 +190,10 @@ class Ledger:
     @contextmanager
     def stage(self, name: str, steps: int) -> Iterator[None]:
         before = self.model.samples if self.model else 0
-        self.now, self.announced[name], self.taken[name] = name, steps, 0
+        self.now, self.announced[name] = name, self.announced.get(name, 0) + steps
+        self.taken.setdefault(name, 0)
         yield
-        self.samples[name] = (self.model.samples if self.model else 0) - before
+        self.samples[name] = self.samples.get(name, 0) + (self.model.samples if self.model else 0) - before
         self.now = ""
 
     def step(self) -> None:

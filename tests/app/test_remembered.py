@@ -43,6 +43,16 @@ def test_another_target_uses_the_same_track_and_another_source_does_not(editor: 
     assert editor.edit(PHOTO, method="p2p", **ASKED | {"source": "a ball of grass"}).samples["inversion"] == 4
 
 
+def test_what_each_step_sees_of_the_photo_is_kept_too_where_that_is_asked(editor: Editor) -> None:
+    first, second = (editor.edit(PHOTO, method="p2p", keep=True, **ASKED | {"source": "one ball"}) for _ in range(2))
+    assert (first.samples["inversion"], second.samples["inversion"]) == (8, 0)
+    assert first.samples["edit"] == second.samples["edit"] == 8
+    np.testing.assert_array_equal(first.photo.pixels, second.photo.pixels)
+    plain = editor.edit(PHOTO, method="p2p", **ASKED | {"source": "one ball"})
+    assert (plain.samples["inversion"], plain.samples["edit"]) == (0, 11)
+    assert np.abs(plain.photo.pixels.astype(int) - first.photo.pixels).max() <= 1
+
+
 def test_who_is_not_to_remember_does_not() -> None:
     forgetful = Editor.load(tiny_components(), device="cpu", remember=False)
     for _ in range(2):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from analytic import Analytic, Counted, gaussians, picture, quick, read, tangled
 from inkover import inversions
-from inkover.diffusion.level import Levels, Prediction
+from inkover.diffusion.level import Prediction
 from inkover.diffusion.schedule import Spacing
 from inkover.inversions import ddpm, noise_maps, sde_dpmpp
 from inkover.inversions.again import again
@@ -189,24 +189,24 @@ def test_the_cost_is_what_is_counted(name: str, source: str, scale: float, rows:
     assert cost.samples == 7 * (1 if scale == 1 else 2)
 
 
+@both
 @quick
-@given(steps=st.integers(1, 30), most=st.integers(1, 9))
-def test_latents_known_beforehand_are_asked_about_together(steps: int, most: int) -> None:
-    model, forwards = Analytic(tangled()), list[int]()
-    levels = model.levels(steps)
-    latents = noise_maps.drawn(picture(4, 4), levels, 0, "n")[:-1]
+@given(steps=st.integers(1, 30), batch=st.integers(1, 9), scale=st.sampled_from([1.0, 3.5]))
+def test_latents_known_beforehand_are_asked_about_together(name: str, steps: int, batch: int, scale: float) -> None:
+    model = Counted(tangled(), batch=batch)
+    job = Subject(model, picture(4, 4), SOURCE, model.levels(steps))
+    track, rows = inverted(name, job, source_guidance=scale), 1 if scale == 1 else 2
+    most = max(1, batch // rows)
+    assert len(model.forwards) == -(-steps // most) and model.samples == rows * steps == track.samples
+    assert all(samples <= max(batch, rows) for _, samples in model.forwards)
+    singly = inverted(name, replace(job, model=Analytic(tangled(), exact=False)), source_guidance=scale)
+    torch.testing.assert_close(track.noises, singly.noises, atol=1e-3, rtol=1e-3)
 
-    def together(x: Tensor, at: Levels) -> Prediction:
-        assert len(x) == len(at) <= most
-        forwards.append(len(x))
-        said = [model.answer(row, level, read(SOURCE)) for row, level in zip(x.chunk(len(x)), at, strict=True)]
-        return Prediction(torch.cat([one.x0 for one in said]), torch.cat([one.eps for one in said]))
 
-    found = noise_maps.asked(together, latents, levels[:-1], most)
-    singly = noise_maps.level_by_level(lambda x, level: model.answer(x, level, read(SOURCE)))
-    expected = noise_maps.asked(singly, latents, levels[:-1], 4)
-    assert len(forwards) == -(-steps // most) and sum(forwards) == steps == len(found)
-    assert all(torch.equal(a.eps, b.eps) for a, b in zip(found, expected, strict=True))
+def test_half_precision_is_asked_about_one_latent_at_a_time() -> None:
+    model = Counted(tangled(), exact=False)
+    inverted("ddpm", Subject(model, picture(4, 4), SOURCE, model.levels(7)))
+    assert [samples for _, samples in model.forwards] == [2] * 7
 
 
 @both

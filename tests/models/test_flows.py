@@ -66,6 +66,17 @@ def raw(pipeline: Any, kind: str, x: Tensor, level: Level, prompt: str) -> Tenso
 
 
 @every
+def test_every_latent_may_have_a_level_of_its_own(kind: str) -> None:
+    model, x = load(flow_components(kind)), normal(4, 4, 8, 12)
+    rows, at = {"a": model.text("a red ball"), "b": model.text("")}, model.levels(10)[2:8:3]
+    found = model.predict(x, at, rows).split(2)
+    for name, block, said in zip(rows, x.chunk(2), found, strict=True):
+        for k, level in enumerate(at):
+            alone = model.predict(block[k : k + 1], level, {name: rows[name]})
+            torch.testing.assert_close(said.x0[k : k + 1], alone.x0, atol=1e-5, rtol=1e-5)
+
+
+@every
 @pytest.mark.parametrize("step", [0, 5])
 def test_predict_equals_the_transformer_called_alone_for_each_row(kind: str, step: int) -> None:
     pipeline, x = flow_pipeline(kind), normal(6, 4, 8, 12)

@@ -70,6 +70,17 @@ def test_predict_equals_the_network_called_alone_for_each_row(kind: str, pipelin
     torch.testing.assert_close(level.noised(found.x0, found.eps), x, atol=1e-5, rtol=1e-5)
 
 
+def test_every_latent_may_have_a_level_of_its_own(kind: str) -> None:
+    model, x = tiny_model(kind), normal(6, 4, 16, 24)
+    rows, at = {"a": model.text("a red ball"), "b": model.text("")}, model.levels(10)[2:8:2]
+    found = model.predict(x, at, rows).split(2)
+    for name, block, said in zip(rows, x.chunk(2), found, strict=True):
+        for k, level in enumerate(at):
+            alone = model.predict(block[k : k + 1], level, {name: rows[name]})
+            torch.testing.assert_close(said.x0[k : k + 1], alone.x0, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(said.eps[k : k + 1], alone.eps, atol=1e-5, rtol=1e-5)
+
+
 def test_rows_differ_by_their_words_and_by_nothing_else() -> None:
     model, x = tiny_model(), normal(1, 4, 16, 16)
     rows = {"a": model.text("a red ball"), "b": model.text("a red ball"), "c": model.text("grass")}

@@ -24,11 +24,10 @@ from inkover.attention import emphasis
 from inkover.errors import InkoverError
 from inkover.inversions.again import again
 from inkover.inversions.contract import Inversion, Replay, Retrace, Subject
-from inkover.inversions.track import NoiseTrack, Track
 from inkover.knobs import knobs as shown
 from inkover.knobs import parse
 from inkover.methods import parts, tracks
-from inkover.methods.contract import STAGES, Task, Tracks
+from inkover.methods.contract import STAGES, TRACK, Task, Tensors, Tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +65,15 @@ class Noticing:
     memory: Tracks
     hit: bool = field(default=False, init=False)
 
-    def recall(self, inversion: Inversion, knobs: Any, subject: Subject) -> Track | NoiseTrack | None:
+    def recall(self, inversion: Inversion, knobs: Any, subject: Subject, part: str = TRACK) -> Tensors | None:
         """Recall, and notice it."""
-        track = self.memory.recall(inversion, knobs, subject)
-        self.hit = track is not None
-        return track
+        found = self.memory.recall(inversion, knobs, subject, part)
+        self.hit = found is not None
+        return found
 
-    def keep(self, inversion: Inversion, knobs: Any, subject: Subject, track: Track | NoiseTrack) -> None:
+    def keep(self, inversion: Inversion, knobs: Any, subject: Subject, found: Tensors, part: str = TRACK) -> None:
         """Keep as asked."""
-        self.memory.keep(inversion, knobs, subject, track)
+        self.memory.keep(inversion, knobs, subject, found, part)
 
 
 def run(ask: Ask, engine: Engine, manner: Manner) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from inkover.app.progress import Show, Silent
 from inkover.attention.control import Control
-from inkover.diffusion.level import Level, Levels, Prediction
+from inkover.diffusion.level import At, Levels, Prediction
 from inkover.methods.contract import STAGES
 from inkover.models.contract import Model, Spacing, Text
 
@@ -112,6 +112,11 @@ class Counted:
         """How many rows one forward should hold at most."""
         return self.model.batch
 
+    @property
+    def exact(self) -> bool:
+        """Whether another batch moves an answer by the rounding of the state only."""
+        return self.model.exact
+
     def text(self, prompt: str) -> Text:
         """Read a prompt, and remember it where it is the task's source text."""
         self.meter.source_read |= isinstance(prompt, SourceText)
@@ -131,7 +136,7 @@ class Counted:
         with self.meter.timed("decode"):
             return self.model.decode(latent)
 
-    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
+    def predict(self, x: Tensor, at: At, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
         """Ask the network, counted."""
         with self.meter.evaluation(len(x)):
-            return self.model.predict(x, level, rows, control)
+            return self.model.predict(x, at, rows, control)

@@ -6,8 +6,10 @@ velocity; its answer is turned into both ends of that line at once, and nothing 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -60,3 +62,21 @@ class Level:
 
 Levels = tuple[Level, ...]
 """A grid: from the noisiest level to the end level. A step k goes from ``levels[k]`` to ``levels[k + 1]``."""
+
+At = Level | Levels
+"""Where a forward asks: at one level for all of its latents, or at one for each latent of a block, in order."""
+
+
+def times(at: At, x: Tensor) -> Tensor:
+    """Return the time that a network is told for each latent of x, (rows * n,), float32."""
+    told = [at.time] if isinstance(at, Level) else [level.time for level in at]
+    return torch.tensor(told, dtype=torch.float32, device=x.device).repeat(len(x) // len(told))
+
+
+def answered(read: Callable[[Level, Tensor, Tensor], Prediction], at: At, x: Tensor, raw: Tensor) -> Prediction:
+    """Read a network's raw answer about x, each latent's at its own level."""
+    if isinstance(at, Level):
+        return read(at, x, raw)
+    each = zip(at * (len(x) // len(at)), x.chunk(len(x)), raw.chunk(len(x)), strict=True)
+    said = [read(level, *pair) for level, *pair in each]
+    return Prediction(torch.cat([one.x0 for one in said]), torch.cat([one.eps for one in said]))

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from inkover.diffusion.guide import Denoiser, guided
-from inkover.diffusion.level import Levels, Prediction
+from inkover.diffusion.guide import Denoiser
+from inkover.diffusion.level import At, Levels, Prediction
 from inkover.diffusion.noise import gaussian
 from inkover.diffusion.samplers import Memory, Sampler
 from inkover.diffusion.trajectory import Trajectory
-from inkover.inversions import parts
 from inkover.inversions.contract import Subject
 from inkover.inversions.track import NoiseTrack
+from inkover.models.contract import Model
 
-ManyLevels = Callable[[Tensor, Levels], Prediction]
-"""Latents (n, c, h, w), each at its own level -> what the network says there."""
+Network = Callable[[Tensor, At], Prediction]
+"""Latents (n, c, h, w), all at one level or each at its own -> what the guided network says there."""
 
 
 def mapped(subject: Subject, sampler: Sampler, scale: float, name: str) -> NoiseTrack:
     """Draw a photo's latents and solve for the noise maps with which the sampler walks through them."""
     latents = drawn(subject.photo, subject.levels, subject.seed, name)
     rows = rows_of(subject, scale)
-    denoiser = parts.told(followed(subject, scale), subject.tell)
-    most = max(1, subject.model.batch // rows)
-    said = asked(level_by_level(denoiser), latents[:-1], subject.levels[:-1], most)
+    said = list[Prediction]()
+    for answers in asked(followed(subject, scale), latents[:-1], subject.levels[:-1], together(subject.model, rows)):
+        for answer in answers:
+            said.append(answer)
+            subject.tell()
     noises, residuals = solved(latents, said, subject.levels, sampler)
     return NoiseTrack(subject.levels, latents, noises, residuals, samples=rows * len(said))
+
+
+def together(model: Model, rows: int) -> int:
+    """Return about how many latents of so many rows a forward asks, all being known beforehand.
+
+    A network in half precision rounds otherwise in another batch, by more than an inversion may be off: the walk down
+    will ask it about one latent at a time, and so does the inversion.
+    """
+    return max(1, model.batch // rows) if model.exact else 1
 
 
 def drawn(photo: Tensor, levels: Levels, seed: int, name: str) -> Trajectory:
@@ -49,30 +60,27 @@ def rows_of(subject: Subject, scale: float) -> int:
     return 1 if scale == 1 or subject.source == subject.negative else 2
 
 
-def followed(subject: Subject, scale: float) -> Denoiser:
+def followed(subject: Subject, scale: float) -> Network:
     """Return the network guided towards the source text."""
     model = subject.model
     source, null = model.text(subject.source), model.text(subject.negative)
-    return guided(model, source, null, scale if rows_of(subject, scale) == 2 else 1, "source")
+
+    def alone(x: Tensor, at: At) -> Prediction:
+        return model.predict(x, at, {"source": source})
+
+    def led(x: Tensor, at: At) -> Prediction:
+        away, towards = model.predict(torch.cat([x, x]), at, {"source/null": null, "source": source}).split(2)
+        return away.toward(towards, scale)
+
+    return led if rows_of(subject, scale) == 2 else alone
 
 
-def asked(network: ManyLevels, latents: Sequence[Tensor], levels: Levels, most: int) -> tuple[Prediction, ...]:
+def asked(network: Network, latents: Sequence[Tensor], levels: Levels, most: int) -> Iterator[tuple[Prediction, ...]]:
     """Ask about latents that are all known beforehand, ``most`` at a time; an answer each."""
-    said: list[Prediction] = []
     for start in range(0, len(levels), most):
         part = levels[start : start + most]
-        said.extend(network(torch.cat(list(latents[start : start + most])), part).split(len(part)))
-    return tuple(said)
-
-
-def level_by_level(denoiser: Denoiser) -> ManyLevels:
-    """Ask a network that takes one level a forward about latents at several, one after the other."""
-
-    def network(x: Tensor, levels: Levels) -> Prediction:
-        said = [denoiser(row, level) for row, level in zip(x.chunk(len(x)), levels, strict=True)]
-        return Prediction(torch.cat([one.x0 for one in said]), torch.cat([one.eps for one in said]))
-
-    return network
+        at = part if len(part) > 1 else part[0]
+        yield network(torch.cat(list(latents[start : start + most])), at).split(len(part))
 
 
 def solved(

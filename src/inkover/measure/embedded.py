@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from inkover.diffusion.guide import guided
+from inkover.diffusion.guide import Denoiser
+from inkover.diffusion.level import Level, Levels, Prediction
 from inkover.diffusion.noise import gaussian
 from inkover.diffusion.trajectory import trace
 from inkover.measure.judge import Picture, bounds
 from inkover.measure.quality import psnr
-from inkover.models.contract import Model
+from inkover.models.contract import Model, Text
 from inkover.tabletop.captions import caption
 from inkover.tabletop.edits import HELD_OUT_SEEDS
 from inkover.tabletop.likeness import Likeness
@@ -58,7 +60,7 @@ def figures(
     yield encode_decode(model, scenes(cases, seed), tick)
     one, two = scenes(cases, seed, 1), scenes(cases, seed, 2)
     for shown, name in ((one, "one object"), (two, "two objects")):
-        made = [drawn(model, caption(s), seed + i, guidance, tick) for i, s in enumerate(shown)]
+        made = drawn(model, [caption(s) for s in shown], seed, guidance, tick)
         for pictures, kind in ((made, "generated"), ([render(s, model.resolution).pixels for s in shown], "rendered")):
             yield _chosen(likeness, pictures, [caption(s) for s in shown], f"{kind} {name}: CLIP picks its caption")
             right = [named(probe, p, s) for p, s in zip(pictures, shown, strict=True)]
@@ -84,31 +86,58 @@ def round_trip(model: Model, shown: list[Scene], tick: Tick = lambda: None) -> F
 
 
 def encode_decode(model: Model, shown: list[Scene], tick: Tick = lambda: None, steps: int = 50) -> Figure:
-    """Measure DDIM up and down again, with the photo's caption at guidance 1, against the autoencoder's round trip."""
+    """Measure DDIM up and down again, with each photo's caption at guidance 1, against the autoencoder's round trip."""
     values = []
-    for scene in shown:
-        latent = model.encode(_tensor(render(scene, model.resolution).pixels))
-        levels, text = model.levels(steps), model.text(caption(scene))
-        denoiser = guided(model, text, text, 1)
-        x = trace(denoiser, latent, levels)[0]
-        for here, there in pairwise(levels):
-            said = denoiser(x, here)
-            x = there.noised(said.x0, said.eps)
-        values.append(psnr(_picture(model.decode(x)), _picture(model.decode(latent))))
-        tick()
+    for some in _batches(shown, model.batch):
+        latents = torch.cat([model.encode(_tensor(render(scene, model.resolution).pixels)) for scene in some])
+        rows = {str(i): model.text(caption(scene)) for i, scene in enumerate(some)}
+
+        def denoiser(x: Tensor, level: Level, rows: dict[str, Text] = rows) -> Prediction:
+            return model.predict(x, level, rows)
+
+        levels = model.levels(steps)
+        back = _sampled(denoiser, trace(denoiser, latents, levels)[0], levels)
+        for x, latent in zip(back.chunk(len(back)), latents.chunk(len(back)), strict=True):
+            values.append(psnr(_picture(model.decode(x)), _picture(model.decode(latent))))
+            tick()
     return Figure(f"DDIM encode and decode, {steps} steps", float(np.mean(values)), len(shown), "dB")
 
 
-def drawn(model: Model, prompt: str, seed: int, guidance: float, tick: Tick = lambda: None, steps: int = 50) -> Picture:
-    """Draw a picture from words alone."""
-    side = model.encode(torch.zeros(1, 3, model.resolution, model.resolution))
-    x, levels = gaussian(side, seed, "picture"), model.levels(steps)
-    denoiser = guided(model, model.text(prompt), model.text(""), guidance)
+def drawn(
+    model: Model, prompts: list[str], seed: int, guidance: float, tick: Tick = lambda: None, steps: int = 50
+) -> list[Picture]:
+    """Draw a picture from each prompt alone, the i-th with noise of seed + i."""
+    side, levels = model.encode(torch.zeros(1, 3, model.resolution, model.resolution)), model.levels(steps)
+    made = list[Picture]()
+    for some in _batches(prompts, model.batch // 2):
+        noise = torch.cat([gaussian(side, seed + len(made) + i, "picture") for i in range(len(some))])
+        rows = {f"{i}/null": model.text("") for i in range(len(some))}
+        rows |= {str(i): model.text(prompt) for i, prompt in enumerate(some)}
+
+        def denoiser(x: Tensor, level: Level, rows: dict[str, Text] = rows) -> Prediction:
+            away, towards = model.predict(torch.cat([x, x]), level, rows).split(2)
+            return away.toward(towards, guidance)
+
+        for latent in _sampled(denoiser, noise, levels).chunk(len(some)):
+            made.append(_picture(model.decode(latent)))
+            tick()
+    return made
+
+
+def _sampled(denoiser: Denoiser, x: Tensor, levels: Levels) -> Tensor:
+    """Go down the whole grid by DDIM."""
     for here, there in pairwise(levels):
         said = denoiser(x, here)
         x = there.noised(said.x0, said.eps)
-    tick()
-    return _picture(model.decode(x))
+    return x
+
+
+Item = TypeVar("Item")
+
+
+def _batches(items: list[Item], size: int) -> Iterator[list[Item]]:
+    for k in range(0, len(items), max(1, size)):
+        yield items[k : k + max(1, size)]
 
 
 def _chosen(likeness: Likeness, pictures: list[Picture], captions: list[str], name: str) -> Figure:

@@ -12,12 +12,12 @@ from torch import Tensor
 from inkover.attention.words import Span
 from inkover.diffusion.noise import gaussian
 from inkover.inversions.contract import Inversion, Subject
-from inkover.inversions.track import NoiseTrack, Track
 from inkover.knobs import knob
 from inkover.models.contract import Model
 
 __all__ = ["STAGES", "Method", "Task", "Watch", "knob"]
 
+TRACK = "track"
 STAGES = ("mask", "inversion", "edit")
 
 
@@ -28,22 +28,30 @@ class Watch(Protocol):
     def step(self) -> None: ...
 
 
-class Tracks(Protocol):
-    """Who remembers inversions, so that a photo is inverted once and edited many times."""
+Tensors = Mapping[str, Tensor]
 
-    def recall(self, inversion: Inversion, knobs: Any, subject: Subject) -> Track | NoiseTrack | None: ...
-    def keep(self, inversion: Inversion, knobs: Any, subject: Subject, track: Track | NoiseTrack) -> None: ...
+
+class Tracks(Protocol):
+    """Who remembers inversions, so that a photo is inverted once and edited many times.
+
+    ``part`` names what of an inversion: its track, or what else was found along it. What is recalled is on any device.
+    """
+
+    def recall(
+        self, inversion: Inversion, knobs: Any, subject: Subject, part: str = ...
+    ) -> Tensors | None: ...
+    def keep(self, inversion: Inversion, knobs: Any, subject: Subject, found: Tensors, part: str = ...) -> None: ...
 
 
 class Forgetful:
     """Remembers nothing."""
 
-    def recall(self, inversion: Inversion, knobs: Any, subject: Subject) -> Track | NoiseTrack | None:
-        """Remember no track."""
+    def recall(self, inversion: Inversion, knobs: Any, subject: Subject, part: str = TRACK) -> Tensors | None:
+        """Remember nothing."""
         return None
 
-    def keep(self, inversion: Inversion, knobs: Any, subject: Subject, track: Track | NoiseTrack) -> None:
-        """Let a track go."""
+    def keep(self, inversion: Inversion, knobs: Any, subject: Subject, found: Tensors, part: str = TRACK) -> None:
+        """Let it go."""
 
 
 @dataclass(frozen=True, slots=True)

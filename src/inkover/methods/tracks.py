@@ -9,7 +9,7 @@ from inkover import inversions
 from inkover.diffusion.level import Levels
 from inkover.errors import InkoverError
 from inkover.inversions.contract import Inversion, Retrace, Subject
-from inkover.inversions.track import NoiseTrack, Track
+from inkover.inversions.track import NoiseTrack, Track, from_tensors, to_tensors
 from inkover.knobs import knob, knobs
 from inkover.methods.contract import Task
 
@@ -100,11 +100,14 @@ def inverted(
 ) -> Track | NoiseTrack:
     """Return the photo's track over the levels: remembered, or found now under the watch of the stage."""
     subject = Subject(task.model, task.photo, source, levels, task.seed, negative, task.watch.step)
-    track = task.tracks.recall(inversion, knobs, subject)
-    if track is None:
-        with task.watch.stage("inversion", inversion.cost(knobs, len(levels) - 1).steps):
-            track = inversion.run(subject, knobs)
-        task.tracks.keep(inversion, knobs, subject, track)
+    found = task.tracks.recall(inversion, knobs, subject)
+    if found is not None:
+        # the levels are numbers, and stay on the CPU
+        there = {name: one if name == "levels" else one.to(task.photo.device) for name, one in found.items()}
+        return from_tensors(there)
+    with task.watch.stage("inversion", inversion.cost(knobs, len(levels) - 1).steps):
+        track = inversion.run(subject, knobs)
+    task.tracks.keep(inversion, knobs, subject, to_tensors(track))
     return track
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from inkover.attention.control import Control
 from inkover.attention.words import Tokens
-from inkover.diffusion.level import Level, Levels, Prediction
+from inkover.diffusion.level import At, Levels, Prediction
 from inkover.diffusion.schedule import Spacing
 
 __all__ = ["Model", "Spacing", "Text"]
@@ -38,6 +38,8 @@ class Model(Protocol):
     def stride(self) -> int: ...  # a working side is a multiple of this, in pixels
     @property
     def batch(self) -> int: ...  # most rows that one forward should hold at the native resolution
+    @property
+    def exact(self) -> bool: ...  # another batch moves an answer by the rounding of the state only
 
     def text(self, prompt: str) -> Text:
         """Read a prompt; InkoverError when it has more tokens than the model reads."""
@@ -55,10 +57,11 @@ class Model(Protocol):
         """Turn clean latents into pixels (n, 3, h, w) in [-1, 1], not clamped."""
         ...
 
-    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
+    def predict(self, x: Tensor, at: At, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
         """Ask the network once, with a control of its attention or without one.
 
         x is (len(rows) * n, c, h, w): one block of n latents for each named row, in order. The answer has x's shape.
+        ``at`` is one level, or n of them: one for each latent of a block.
         InkoverError when there is a control and the network's attention cannot be heard.
         """
         ...

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from inkover.attention.control import Control
-from inkover.diffusion.level import Level, Levels, Prediction
+from inkover.diffusion.level import At, Level, Levels, Prediction, answered, times
 from inkover.diffusion.schedule import Spacing
 from inkover.errors import InkoverError
 from inkover.models.autoencoder import decoded, encoded
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 ROWS = 4
 """Rows that one forward should hold at the native resolution: a text and its null text, for two prompts."""
 
-Velocity = Callable[[Tensor, Level, Tensor, Tensor], Tensor]
-"""(latents (n, c, h, w), level, hidden (n, words, width), pooled (n, width)) -> eps - x0, of the latents' shape."""
+Velocity = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""(latents (n, c, h, w), times (n,), hidden (n, words, width), pooled (n, width)) -> eps - x0, as the latents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,11 @@ class Flow:
     read: Callable[[str], Text]
     velocity: Velocity
 
+    @property
+    def exact(self) -> bool:
+        """Whether another batch moves an answer by the rounding of the state only: not in half precision."""
+        return torch.finfo(self.dtype).bits >= 32
+
     def text(self, prompt: str) -> Text:
         """Read a prompt, once for each wording; InkoverError when it has more tokens than the model reads."""
         return self.read(prompt)
@@ -65,7 +70,7 @@ class Flow:
         """Turn clean latents into pixels (n, 3, h, w) in [-1, 1], float32, not clamped."""
         return decoded(self.vae, latent)
 
-    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
+    def predict(self, x: Tensor, at: At, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
         """Ask the transformer once, for all blocks of rows together; the answer is read in x's own dtype.
 
         Gradients are kept where the latent or a prompt asks for them, and cost nothing anywhere else. InkoverError
@@ -84,8 +89,8 @@ class Flow:
         pooled = torch.cat([text.extra["pooled"].expand(each, -1) for text in rows.values()])
         grad = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, hidden, pooled))
         with torch.set_grad_enabled(grad):
-            raw = self.velocity(x.to(self.dtype), level, hidden.to(self.dtype), pooled.to(self.dtype))
-        return level.from_velocity(x, raw.to(x.dtype))
+            raw = self.velocity(x.to(self.dtype), times(at, x), hidden.to(self.dtype), pooled.to(self.dtype))
+        return answered(Level.from_velocity, at, x, raw.to(x.dtype))
 
 
 def placed(large: str, parts: Any, device: torch.device, dtype: torch.dtype) -> Any:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from inkover.diffusion.level import Level
 from inkover.models import flow
 from inkover.models.autoencoder import factor
 from inkover.models.contract import Text
@@ -61,18 +60,17 @@ def model(name: str, parts: Parts, scheduler: FlowScheduler, fingerprint: str) -
     )
 
 
-def velocity(network: FluxTransformer2DModel, x: Tensor, level: Level, hidden: Tensor, pooled: Tensor) -> Tensor:
+def velocity(network: FluxTransformer2DModel, x: Tensor, times: Tensor, hidden: Tensor, pooled: Tensor) -> Tensor:
     """Ask the transformer, which answers with eps - x0."""
-    rows = torch.full((len(x),), 1.0, device=x.device)
     height, width = x.shape[-2:]
     answer = network(
         hidden_states=packed(x),
         encoder_hidden_states=hidden,
         pooled_projections=pooled,
-        timestep=rows * (level.time / 1000),
+        timestep=times / 1000,
         img_ids=places(height // 2, width // 2, x.device),
         txt_ids=torch.zeros(hidden.shape[1], 3, device=x.device),
-        guidance=rows * EMBEDDED if network.config.guidance_embeds else None,
+        guidance=torch.full_like(times, EMBEDDED) if network.config.guidance_embeds else None,
         return_dict=False,
     )[0]
     return unpacked(answer, height, width)

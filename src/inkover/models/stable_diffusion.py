@@ -12,7 +12,7 @@ from torch import Tensor
 
 from inkover.attention.control import Control
 from inkover.attention.tap import Layer, tapped
-from inkover.diffusion.level import Level, Levels, Prediction
+from inkover.diffusion.level import At, Level, Levels, Prediction, answered, times
 from inkover.diffusion.schedule import Spacing
 from inkover.diffusion.schedule import levels as grid
 from inkover.errors import InkoverError
@@ -75,6 +75,11 @@ class StableDiffusion:
     read: Callable[[str], Text]
     layers: tuple[Layer, ...]  # the U-Net's attention
 
+    @property
+    def exact(self) -> bool:
+        """Whether another batch moves an answer by the rounding of the state only: not in half precision."""
+        return torch.finfo(self.dtype).bits >= 32
+
     def text(self, prompt: str) -> Text:
         """Read a prompt, once for each wording; InkoverError when it has more tokens than the model reads."""
         return self.read(prompt)
@@ -91,19 +96,19 @@ class StableDiffusion:
         """Turn clean latents into pixels (n, 3, h, w) in [-1, 1], float32, not clamped."""
         return decoded(self.parts.vae, latent)
 
-    def predict(self, x: Tensor, level: Level, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
+    def predict(self, x: Tensor, at: At, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
         """Ask the U-Net once, for all blocks of rows together; the answer is read in x's own dtype.
 
         Gradients are kept where the latent or a prompt asks for them, and cost nothing anywhere else.
         """
         if not rows or len(x) % len(rows):
             raise ValueError(f"{len(x)} latents cannot be cut into {len(rows)} equal rows")
-        unet = self.parts.unet
+        unet, when = self.parts.unet, at.time if isinstance(at, Level) else times(at, x)
         words = torch.cat([text.hidden.expand(len(x) // len(rows), -1, -1) for text in rows.values()])
         grad = torch.is_grad_enabled() and (x.requires_grad or words.requires_grad)
         with torch.set_grad_enabled(grad), tapped(self.layers, control, tuple(rows)):
-            raw = unet(x.to(self.dtype), level.time, encoder_hidden_states=words.to(self.dtype), return_dict=False)[0]
-        return self.scheduler.read(level, x, raw.to(x.dtype))
+            raw = unet(x.to(self.dtype), when, encoder_hidden_states=words.to(self.dtype), return_dict=False)[0]
+        return answered(self.scheduler.read, at, x, raw.to(x.dtype))
 
 
 def stable_diffusion(

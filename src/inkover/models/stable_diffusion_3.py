@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inkover.attention.words import Tokens
-from inkover.diffusion.level import Level
 from inkover.models import flow
 from inkover.models.autoencoder import factor
 from inkover.models.contract import Text
@@ -60,13 +59,13 @@ def model(name: str, parts: Parts, scheduler: FlowScheduler, fingerprint: str) -
     )
 
 
-def velocity(network: SD3Transformer2DModel, x: Tensor, level: Level, hidden: Tensor, pooled: Tensor) -> Tensor:
+def velocity(network: SD3Transformer2DModel, x: Tensor, times: Tensor, hidden: Tensor, pooled: Tensor) -> Tensor:
     """Ask the transformer, which answers with eps - x0."""
     answer: Tensor = network(
         hidden_states=x,
         encoder_hidden_states=hidden,
         pooled_projections=pooled,
-        timestep=torch.full((len(x),), level.time, device=x.device),
+        timestep=times,
         return_dict=False,
     )[0]
     return answer

@@ -33,7 +33,8 @@ def test_a_method_says_what_it_is(name: str) -> None:
 def test_a_method_has_a_page_that_tells_of_every_knob_with_its_default(name: str) -> None:
     page = (DOCS / f"{name}.md").read_text()
     for knob in knobs(methods.get(name).settings):
-        default = f"`{knob.default}`" if knob.default != "" else "none"
+        typed = str(knob.default).lower() if knob.kind is bool else knob.default
+        default = f"`{typed}`" if knob.default != "" else "none"
         assert any(line.startswith(f"| `{knob.name}` | {default} |") for line in page.splitlines()), knob.name
     assert methods.get(name).paper.split("arXiv:")[1] in page
 

@@ -77,8 +77,13 @@ def _cost(method: Method) -> str:
 def _knob_lines(method: Method) -> list[str]:
     found = knobs(method.settings)
     width = max(len(knob.name) for knob in found)
-    rows = [f"  {knob.name:<{width}}  {knob.default!s:<8}  {knob.help}{_range(knob)}" for knob in found]
+    rows = [f"  {knob.name:<{width}}  {_typed(knob):<8}  {knob.help}{_range(knob)}" for knob in found]
     return [*_lines(method), f"  {method.paper}", "", "Knobs, with their defaults: --set NAME=VALUE", *rows]
+
+
+def _typed(knob: Knob) -> str:
+    """Return a knob's default as it is typed."""
+    return str(knob.default).lower() if knob.kind is bool else str(knob.default)
 
 
 def _range(knob: Knob) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from inkover import Editor, InkoverError
 from small_photo import Outcome
 
 
@@ -44,7 +45,9 @@ def test_it_reports_what_came_back_and_remembers(
 @pytest.mark.parametrize("inversion", ["ddpm", "sde-dpmpp"])
 @pytest.mark.parametrize("strength", ["1", "0.64", "0.2"])
 def test_noise_maps_lead_back_from_any_depth(invert: Callable[..., Outcome], inversion: str, strength: str) -> None:
-    found = json.loads(invert("--inversion", inversion, "--steps", 10, "--strength", strength, "--json").out)
+    # guidance would multiply the rounding of this random network, in another batch on the way back
+    plain = ("--steps", 10, "--strength", strength, "--set", "source_guidance=1")
+    found = json.loads(invert("--inversion", inversion, *plain, "--json").out)
     assert found["latent_max_error"] <= 1e-4
 
 
@@ -75,3 +78,16 @@ def test_what_is_wrong_is_one_line(invert: Callable[..., Outcome], given: tuple[
     end = invert(*given)
     assert end.code == 2 and says in end.err and not end.out
     assert len([line for line in end.err.splitlines() if "note" not in line]) == 1
+
+
+def test_the_same_in_python(tiny_folder: Path, photo: Path, invert: Callable[..., Outcome]) -> None:
+    editor = Editor.load(tiny_folder, device="cpu", remember=False)
+    found = editor.invert(photo, source="a red ball", inversion="ddpm", steps=5, source_guidance=2)
+    said = json.loads(invert("--inversion", "ddpm", "--set", "source_guidance=2", "--no-cache", "--json").out)
+    assert found.latent_max_error == said["latent_max_error"] and found.psnr == said["psnr"]
+    assert dict(found.samples) == said["samples"] == {"mask": 0, "inversion": 10, "edit": 10} and not found.cached
+    for wrong, says in (({"steps": "five"}, "steps is 'five'"), ({"eta": 2}, "eta 2 is out of range"),
+                        ({"seed": -1}, "whole number from 0"), ({"source": 3}, "words in quotes"),
+                        ({"rounds": 2}, "no setting 'rounds'")):  # fmt: skip
+        with pytest.raises(InkoverError, match=says):
+            editor.invert(photo, **{"inversion": "ddpm", **wrong})

@@ -54,7 +54,7 @@ def wish(
     check_edges(chosen, masked, grow, feather)
     clean = _cleanup(cleanup)
     edges = float(grow), None if feather is None else float(feather)  # numpy's numbers are none that JSON can hold
-    return Wish(opened(photo), chosen, made, *texts, written, _seed(seed), *edges, clean)
+    return Wish(opened(photo), chosen, made, *texts, written, checked_seed(seed), *edges, clean)
 
 
 def _cleanup(asked: str | Cleanup) -> Cleanup:
@@ -67,16 +67,19 @@ def _cleanup(asked: str | Cleanup) -> Cleanup:
 
 def prompts(source: str, target: str) -> tuple[str, str]:
     """Return both texts without space around them; refuse an empty target, and what no model reads."""
-    for name, given in (("source", source), ("target", target)):
-        if not isinstance(given, str):
-            raise InkoverError(f"the {name} text is {given!r}, expected words in quotes")
-    source, target = source.strip(), target.strip()
+    source, target = text("source", source), text("target", target)
     if not target:
         raise InkoverError('the target text is empty: say what the photo shall show, --to "a blue ball on grass"')
-    for text in (source, target):
-        if not text.isprintable():
-            raise InkoverError(f"{text!r} holds characters that no model reads: write it as one line of plain text")
     return source, target
+
+
+def text(name: str, given: str) -> str:
+    """Return a text without space around it; refuse what no model reads."""
+    if not isinstance(given, str):
+        raise InkoverError(f"the {name} text is {given!r}, expected words in quotes")
+    if not given.strip().isprintable():
+        raise InkoverError(f"{given!r} holds characters that no model reads: write it as one line of plain text")
+    return given.strip()
 
 
 def weighed(method: Method, source: str, target: str) -> tuple[str, str, tuple[tuple[Span, float], ...]]:
@@ -197,7 +200,7 @@ def from_recipe(recipe: Recipe, photo: Photo) -> Wish:
     texts = weighed(method, *written)
     check_edges(method, recipe.mask is not None, recipe.grow, recipe.feather)
     edges = (recipe.grow, recipe.feather)
-    return Wish(photo, method, made, *texts, written, _seed(recipe.seed), *edges, recipe.cleanup)
+    return Wish(photo, method, made, *texts, written, checked_seed(recipe.seed), *edges, recipe.cleanup)
 
 
 def _recipe_photo(recipe: Recipe, photo: Source | None) -> Photo:
@@ -243,7 +246,7 @@ def differences(recipe: Recipe, weights: Weights, photo: File) -> tuple[str, ...
     return tuple(found)
 
 
-def _seed(seed: int) -> int:
+def checked_seed(seed: int) -> int:
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         raise InkoverError(f"the seed is {seed!r}, expected a whole number from 0 on")
     return int(seed)

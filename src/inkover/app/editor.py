@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from inkover.app import asked, flow
+from inkover.app import asked, flow, tracing
 from inkover.app.asked import Source
 from inkover.app.cache import Cache
 from inkover.app.cleanup import Cleanup
@@ -21,10 +21,12 @@ from inkover.app.progress import Show
 from inkover.app.recipe import File, Recipe, Weights, versions
 from inkover.app.remembered import Remembered
 from inkover.app.result import Found, Result
+from inkover.app.tracing import Traced, Way
 from inkover.errors import InkoverError
 from inkover.methods.contract import Tracks
 from inkover.methods.parts import walked
 from inkover.models.contract import Model
+from inkover.photo import Photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,35 @@ class Editor:
         """Find where a photo would be changed, and change nothing."""
         wish = asked.wish(photo, source, target, method, settings, seed, grow, feather, "", False, True)
         return self.look(wish, Meter(show))
+
+    def invert(
+        self,
+        photo: Source,
+        *,
+        source: str = "",
+        inversion: str = "ddim",
+        steps: int = 50,
+        strength: float = 1.0,
+        guidance: float | None = None,
+        seed: int = 0,
+        show: Show | None = None,
+        **settings: Any,
+    ) -> Traced:
+        """Trace a photo into the model and back, and say how truly it comes back; ``source`` says what it shows.
+
+        ``guidance`` is that of the way back (None: the one that the inversion is exact at), ``settings`` are the knobs
+        of the inversion.
+        """
+        way = tracing.way(source, inversion, steps, strength, guidance, seed, settings)
+        return self.trace(way, asked.opened(photo), Meter(show))
+
+    def trace(self, way: Way, photo: Photo, meter: Meter) -> Traced:
+        """Go a checked way with a photo."""
+        model, forgotten = Counted(self.model, meter), list[str]()
+        meter.seconds["load"] += self.load_seconds
+        view = flow.whole(model, photo)
+        found = tracing.there_and_back(model, photo, view, way, self._tracks(view, forgotten.append))
+        return replace(found, warnings=tuple(forgotten))
 
     def replay(
         self,

@@ -38,7 +38,6 @@ def test_samples_and_calls_are_booked_by_stage() -> None:
         counted.predict(x[:1], LEVEL, {"target": text})
     assert meter.samples == {"mask": 6, "inversion": 0, "edit": 1}
     assert meter.calls == {"mask": 2, "inversion": 0, "edit": 1}
-    assert 0 < meter.network_seconds <= meter.seconds["mask"] + meter.seconds["edit"]
 
 
 def test_a_counted_model_answers_as_the_model_does() -> None:

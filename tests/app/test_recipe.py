@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inkover.app.cleanup import Cleanup
-from inkover.app.recipe import File, Recipe, Weights, sha256, versions
+from inkover.app.recipe import File, Recipe, Weights, versions
 from inkover.errors import InkoverError
+from inkover.models.fingerprint import file_hash
 
 MODEL = Weights("tabletop", "tabletop", "ab" * 32, None, "cpu", "float32")
 RECIPE = Recipe(
@@ -146,4 +147,4 @@ def test_a_recipe_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_the_hash_is_the_files_own(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
-    assert sha256(tmp_path / "empty") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert file_hash(tmp_path / "empty") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

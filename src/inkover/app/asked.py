@@ -15,13 +15,14 @@ from inkover import methods
 from inkover import photo as photos
 from inkover.app.cleanup import Cleanup, parsed
 from inkover.app.flow import Mask, Wish
-from inkover.app.recipe import File, Recipe, Weights, sha256, versions
+from inkover.app.recipe import File, Recipe, Weights, versions
 from inkover.attention import emphasis
 from inkover.attention.words import Span
 from inkover.errors import InkoverError
 from inkover.masks.files import read_mask
 from inkover.methods.contract import Method
 from inkover.methods.settings import build, knobs
+from inkover.models.fingerprint import file_hash
 from inkover.photo import Photo
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def mask_file(given: str | Path | NDArray[Any] | None) -> File | None:
     if given is None:
         return None
     if isinstance(given, str | Path):
-        return File(str(given), sha256(given))
+        return File(str(given), file_hash(Path(given)))
     return File(None, _array_hash(np.asarray(given, np.float32)))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -191,12 +190,6 @@ def _typed(value: Any, kinds: tuple[type, ...], where: str) -> None:
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         names = " or ".join({"NoneType": "null"}.get(kind.__name__, kind.__name__) for kind in kinds)
         raise InkoverError(f"has {where} {value!r}, expected {names}")
-
-
-def sha256(path: str | Path) -> str:
-    """Return the hex SHA-256 of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache

@@ -273,6 +273,15 @@ def test_a_damaged_entry_is_thrown_away_and_made_again(
     assert same(kept.read(KEY), track())
 
 
+def test_a_damaged_entry_that_cannot_be_removed_is_not_said_to_be(
+    kept: Cache, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.write(KEY, track())
+    file(kept).write_bytes(b"damaged")
+    monkeypatch.setattr(cache_folder, "remove", lambda path: False)
+    assert kept.read(KEY) is None and "cannot be thrown away" in said[0]
+
+
 def test_a_foreign_file_under_an_entrys_name_is_thrown_away(kept: Cache, said: list[str]) -> None:
     kept.root.mkdir()
     save_file(track(), file(kept))

@@ -96,6 +96,12 @@ def test_the_folder_of_the_environment(inkover: Command, tmp_path: Path, monkeyp
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1) and "INKOVER_CACHE_LIMIT is 'much'" in done.err
 
 
+def test_a_file_in_the_folders_place_is_said(inkover: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("INKOVER_CACHE", str(tmp_path / "file"))
+    assert "is no folder" in inkover("cache", "list").out
+
+
 def test_a_command_that_is_not_there(inkover: Command) -> None:
     for arguments in ((), ("lst",), ("list", "more")):
         done = inkover("cache", *arguments)

@@ -151,3 +151,15 @@ def test_adam_is_torchs() -> None:
         ours, moments = adam(ours, gradient, moments, 0.03)
     torch.testing.assert_close(ours, theirs.detach(), atol=1e-12, rtol=0)
     assert not torch.equal(ours, start)
+
+
+def test_it_works_where_gradients_are_switched_off_for_good() -> None:
+    model = tiny_model()
+    job = Subject(model, model.encode(torch.zeros(1, 3, 32, 32)), SOURCE, model.levels(2))
+    knobs = null_text.Settings(iterations=2)
+    plain = null_text.run(job, knobs)
+    other = tiny_model()
+    with torch.inference_mode():  # texts are read in there too
+        same = Subject(other, other.encode(torch.zeros(1, 3, 32, 32)), SOURCE, other.levels(2))
+        found = null_text.run(same, knobs)
+    assert all(torch.equal(a, b) for a, b in zip(plain.nulls, found.nulls, strict=True))

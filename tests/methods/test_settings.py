@@ -111,6 +111,11 @@ def test_steps_strength_guidance_and_sampler_out_of_range_are_refused(name: str)
             build(methods.get(name), {key: value})
 
 
+def test_a_negative_prompt_cannot_be_weighed() -> None:
+    with pytest.raises(InkoverError, match="cannot be weighed"):
+        build(methods.get("sdedit"), {"negative": "a (mug:1.5)"})
+
+
 @every
 def test_a_negative_prompt_that_would_change_nothing_is_refused(name: str) -> None:
     with pytest.raises(InkoverError, match="negative 'mug' has no effect at guidance 1"):

@@ -81,8 +81,8 @@ class Cache:
         try:
             tensors = cache_file.unpacked(data, key.to_json())
         except ValueError as problem:
-            cache_folder.remove(path)
-            self._say(f"the kept inversion {path} is damaged, {problem}: it is thrown away, and the photo traced again")
+            end = "it is thrown away" if cache_folder.remove(path) else "it cannot be thrown away"
+            self._say(f"the kept inversion {path} is damaged, {problem}: {end}, and the photo is traced again")
             return None
         with suppress(OSError):  # a folder that can only be read serves too
             os.utime(path)

@@ -63,6 +63,8 @@ def _sum(cache: Cache, entries: list[Entry]) -> str:
 
 
 def _none(cache: Cache) -> str:
+    if cache.root.exists() and not cache.root.is_dir():
+        return f"{cache.root} is no folder, so no inversions are kept: set INKOVER_CACHE to another place"
     return f"no inversions are kept yet in {cache.root}"
 
 

@@ -37,7 +37,8 @@ def run(arguments: list[str]) -> int:
     except InkoverError as error:
         return _failed(str(error), 2)
     except typer.TyperException as error:
-        return _failed(f"{error.format_message()} (inkover --help lists what there is)", 2)
+        where = getattr(getattr(error, "ctx", None), "command_path", "inkover")
+        return _failed(f"{error.format_message()} ({where} --help lists what there is)", 2)
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except Exception as error:

@@ -184,7 +184,10 @@ class Editor:
             calls=dict(meter.calls),
             seconds=dict(meter.seconds),
             warnings=(*forgotten, *(_still(wish, drawing) if mask.any() else (_empty(wish, given is not None),))),
-            notes=_unread(wish, meter) + _unseeded(wish, given is not None) + _narrowed(wish, mask, feather),
+            notes=_unread(wish, meter)
+            + _unseeded(wish, given is not None)
+            + self._uncached(wish)
+            + _narrowed(wish, mask, feather),
             found=found,
             drawn=drawing,
         )
@@ -194,6 +197,12 @@ class Editor:
         if not self.remember:
             return flow.FORGETFUL
         return Remembered(Cache(warn=warn), view.canvas, self.weights.dtype)
+
+    def _uncached(self, wish: Wish) -> tuple[str, ...]:
+        """Say so where nothing is to be remembered and nothing is traced."""
+        if self.remember or wish.method.cost(wish.settings)["inversion"]:
+            return ()
+        return (f"method {wish.method.name!r} traces nothing here: there is nothing that a cache could keep",)
 
     def _found(self, model: Counted, wish: Wish) -> tuple[Mask | None, View | None]:
         """Return the mask that the method finds, if it is one that does, and the view it was found on."""

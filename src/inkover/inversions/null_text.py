@@ -42,8 +42,13 @@ def run(subject: Subject, knobs: Settings) -> Track:
 
     Each step starts where the step before led, and from its null text. The network's weights get no gradient.
     """
+    with torch.inference_mode(False):  # whose tensors no gradient goes through
+        return _mended(replace(subject, photo=subject.photo.clone()), knobs)
+
+
+def _mended(subject: Subject, knobs: Settings) -> Track:
     track, steps = parts.traced(subject), len(subject.levels) - 1
-    x, hidden, samples = track.latents[0], subject.model.text(subject.negative).hidden, track.samples
+    x, hidden, samples = track.latents[0], subject.model.text(subject.negative).hidden.clone(), track.samples
     nulls: list[Tensor] = []
     for step, (here, there) in enumerate(pairwise(subject.levels)):
         done = step / steps  # of the published 50 steps: the rate is 0.01 (1 - step / 100), the tolerance grows by 2e-5

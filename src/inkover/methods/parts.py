@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from inkover.attention import emphasis
 from inkover.diffusion import samplers
 from inkover.diffusion.guide import Denoiser, guided
 from inkover.diffusion.level import Levels
@@ -112,6 +113,8 @@ def check_negative(negative: str, guidance: float) -> None:
         raise InkoverError(
             f"negative {negative!r} is no text that a model reads: write one line of words, or leave it out"
         )
+    if negative and emphasis.parse(negative).weights:
+        raise InkoverError(f"the words of negative {negative!r} cannot be weighed: leave the weights out")
     if negative and guidance == 1:
         raise InkoverError(f"negative {negative!r} has no effect at guidance 1: raise guidance or leave negative out")
 

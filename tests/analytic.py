@@ -199,6 +199,9 @@ class Ledger:
     def step(self) -> None:
         self.taken[self.now] += 1
 
+    def acted(self, concept: int, mask: Tensor) -> None:
+        assert mask.ndim == 4
+
 
 def picture(
     height: int = 16,

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inkover.app.editor import Editor
+    from inkover.app.edits import Edit
     from inkover.app.recipe import Recipe
     from inkover.app.result import Result
     from inkover.errors import InkoverError
     from inkover.photo import read
 
 __version__ = "0.1.0"
-__all__ = ["Editor", "InkoverError", "Recipe", "Result", "__version__", "read"]
+__all__ = ["Edit", "Editor", "InkoverError", "Recipe", "Result", "__version__", "read"]
 
 _HOMES = {
+    "Edit": "inkover.app.edits",
     "Editor": "inkover.app.editor",
     "InkoverError": "inkover.errors",
     "Recipe": "inkover.app.recipe",

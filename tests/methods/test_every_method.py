@@ -19,7 +19,7 @@ from inkover.methods.contract import Method, Task
 from inkover.methods.settings import Knob, build, knobs
 
 # those that steer attention need a network that has some: test_steered.py
-METHODS = [methods.get(name) for name in methods.names() if name not in ("p2p", "masactrl")]
+METHODS = [methods.get(name) for name in methods.names() if name not in ("p2p", "masactrl", "ledits++")]
 every = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 TURNED: dict[str, Any] = {
     "steps": 9,

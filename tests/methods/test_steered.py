@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from analytic import Ledger, task
+from counted import Counted
 from inkover import methods
 from inkover.errors import InkoverError
 from inkover.inversions import direct
@@ -61,27 +62,6 @@ CHEAPER = {"keep"}
 
 BESIDE: dict[str, dict[str, Any]] = {"blend": {}, "foreground": {"inversion_prompt": "source"}}
 """What a knob is compared with, where that is not the same without it."""
-
-
-@dataclass(frozen=True)
-class Counted:
-    """A model that writes down the rows and the samples of every forward."""
-
-    model: Model
-    forwards: list[tuple[str, ...]] = field(default_factory=list)
-    asked: list[int] = field(default_factory=list)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.model, name)
-
-    def predict(self, x: Tensor, level: Any, rows: Mapping[str, Any], control: Any = None) -> Any:
-        self.forwards.append(tuple(rows))
-        self.asked.append(len(x))
-        return self.model.predict(x, level, rows, control)
-
-    @property
-    def samples(self) -> int:
-        return sum(self.asked)
 
 
 @pytest.fixture(scope="module")

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from numbers import Integral, Real
+from collections.abc import Mapping, Sequence
+from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from inkover import methods
-from inkover import photo as photos
+from inkover.app import edits, inputs
 from inkover.app.cleanup import Cleanup, parsed
+from inkover.app.edits import Edit
 from inkover.app.flow import Mask, Wish
+from inkover.app.inputs import Source
 from inkover.app.recipe import File, Recipe, Weights, versions
 from inkover.attention import emphasis
 from inkover.attention.words import Span
 from inkover.errors import InkoverError
-from inkover.masks.files import read_mask
 from inkover.methods.contract import Method
 from inkover.methods.settings import build, knobs
-from inkover.models.fingerprint import file_hash
 from inkover.photo import Photo
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-Source = Union[str, Path, Photo, "Image.Image", NDArray[np.generic]]
-"""A photo as a caller has it: a file, or pixels."""
 
 WIDEST_GROWTH = 12_000  # photo pixels: no photo is wider
 
@@ -46,16 +36,24 @@ def wish(
     cleanup: str | Cleanup,
     masked: bool,
     looking: bool = False,  # for the mask alone
+    several: Sequence[Edit] = (),  # in place of the target
 ) -> Wish:
     """Check everything that needs no model, the cheap things first."""
-    written = prompts(source, target)
+    written = prompts(source, target, several)
     chosen = methods.get(method)
     made = build(chosen, settings, masked=masked, looking=looking)
     texts = weighed(chosen, *written)
     check_edges(chosen, masked, grow, feather)
     clean = _cleanup(cleanup)
     edges = float(grow), None if feather is None else float(feather)  # numpy's numbers are none that JSON can hold
-    return Wish(opened(photo), chosen, made, *texts, written, checked_seed(seed), *edges, clean)
+    opened = inputs.opened(photo)
+    found = edits.checked(several, chosen, made, opened.size)
+    return Wish(opened, chosen, made, *texts, written, inputs.seed(seed), *edges, clean, found)
+
+
+def usual_method(several: Sequence[object]) -> str:
+    """Return the method that is meant when none is named."""
+    return "ledits++" if several else methods.names()[0]
 
 
 def _cleanup(asked: str | Cleanup) -> Cleanup:
@@ -66,21 +64,17 @@ def _cleanup(asked: str | Cleanup) -> Cleanup:
     return parsed(asked) if asked else Cleanup()
 
 
-def prompts(source: str, target: str) -> tuple[str, str]:
-    """Return both texts without space around them; refuse an empty target, and what no model reads."""
-    source, target = text("source", source), text("target", target)
-    if not target:
+def prompts(source: str, target: str, several: Sequence[Any] = ()) -> tuple[str, str]:
+    """Return both texts without space around them; refuse an empty target, and what no model reads.
+
+    Where there are ``several`` edits, they stand in place of the target.
+    """
+    source, target = inputs.text("source", source), inputs.text("target", target)
+    if several and target:
+        raise InkoverError(f"--to {target!r} and edits of their own are both given: say all of it in one of them")
+    if not target and not several:
         raise InkoverError('the target text is empty: say what the photo shall show, --to "a blue ball on grass"')
     return source, target
-
-
-def text(name: str, given: str) -> str:
-    """Return a text without space around it; refuse what no model reads."""
-    if not isinstance(given, str):
-        raise InkoverError(f"the {name} text is {given!r}, expected words in quotes")
-    if not given.strip().isprintable():
-        raise InkoverError(f"{given!r} holds characters that no model reads: write it as one line of plain text")
-    return given.strip()
 
 
 def weighed(method: Method, source: str, target: str) -> tuple[str, str, tuple[tuple[Span, float], ...]]:
@@ -93,7 +87,7 @@ def weighed(method: Method, source: str, target: str) -> tuple[str, str, tuple[t
         raise InkoverError(f"method {method.name!r} cannot weigh words: leave the weights out, or give --method {able}")
     if any(weight == 1 for _, weight in after.weights):
         raise InkoverError(f"a weight of 1 in {target!r} changes nothing: give another, or leave it out")
-    if before.text.split() == after.text.split() and not after.weights:
+    if target and before.text.split() == after.text.split() and not after.weights:
         raise InkoverError(nothing_to_do(source, target))
     return before.text, after.text, after.weights
 
@@ -127,49 +121,6 @@ def finders() -> str:
     return ", ".join(name for name in methods.names() if methods.get(name).find_mask is not None)
 
 
-def opened(photo: Source) -> Photo:
-    """Read a photo from a file, or take the pixels that were handed over."""
-    if isinstance(photo, Photo):
-        return photo
-    if isinstance(photo, str | Path):
-        return photos.read(photo)
-    return Photo.from_array(photo)
-
-
-def mask(given: str | Path | NDArray[Any], size: tuple[int, int]) -> Mask:
-    """Read a mask file, or check an array: (H, W) in [0, 1] or boolean, of the photo's size, not empty."""
-    if isinstance(given, str | Path):
-        return read_mask(given, size)
-    try:
-        array = np.asarray(given, np.float32)
-    except (TypeError, ValueError) as error:
-        kind = type(given).__name__
-        raise InkoverError(f"the mask is of type {kind}, expected a file or an array (H, W) in [0, 1]") from error
-    if array.shape != size:
-        raise InkoverError(f"the mask is {array.shape}, the photo {size} (height, width): make them one size")
-    if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
-        raise InkoverError("the mask has values outside 0 to 1: divide an 8-bit mask by 255")
-    if not array.any():
-        raise InkoverError("the mask is empty: make the part to change 1, or leave the mask out")
-    return array
-
-
-def mask_file(given: str | Path | NDArray[Any] | None) -> File | None:
-    """Return what a recipe says of a mask that was given."""
-    if given is None:
-        return None
-    if isinstance(given, str | Path):
-        return File(str(given), file_hash(Path(given)))
-    return File(None, _array_hash(np.asarray(given, np.float32)))
-
-
-def photo_file(photo: Photo) -> File:
-    """Return what a recipe says of a photo."""
-    if photo.path is not None and photo.content is not None and not photo.edited:
-        return File(str(photo.path), hashlib.sha256(photo.content).hexdigest())
-    return File(None, _array_hash(photo.pixels))
-
-
 def again(
     recipe: Recipe, weights: Weights, photo: Source | None, given: str | Path | Mask | None
 ) -> tuple[Wish, Mask | None, File | None, tuple[str, ...]]:
@@ -178,7 +129,7 @@ def again(
     chosen = _recipe_photo(recipe, photo)
     wished = from_recipe(recipe, chosen)
     mask_given, file = recipe_mask(recipe, given, wished.photo.size)
-    return wished, mask_given, file, differences(recipe, weights, photo_file(wished.photo))
+    return wished, mask_given, file, differences(recipe, weights, inputs.photo_file(wished.photo))
 
 
 def check_weights(recipe: Recipe, weights: Weights) -> None:
@@ -197,19 +148,23 @@ def from_recipe(recipe: Recipe, photo: Photo) -> Wish:
     missing = [knob.name for knob in knobs(method.settings) if knob.name not in recipe.settings]
     if missing:
         raise InkoverError(f"the recipe lacks {', '.join(missing)} in settings: hand a file made by --record")
-    written = prompts(recipe.source, recipe.target)
+    several = [edits.again(change) for change in recipe.edits]
+    written = prompts(recipe.source, recipe.target, several)
     texts = weighed(method, *written)
     check_edges(method, recipe.mask is not None, recipe.grow, recipe.feather)
     edges = (recipe.grow, recipe.feather)
-    return Wish(photo, method, made, *texts, written, checked_seed(recipe.seed), *edges, recipe.cleanup)
+    found = edits.checked(several, method, made, photo.size)
+    for change, wanted in zip(recipe.edits, found, strict=True):
+        edits.check_same(change, wanted.change.mask)
+    return Wish(photo, method, made, *texts, written, inputs.seed(recipe.seed), *edges, recipe.cleanup, found)
 
 
 def _recipe_photo(recipe: Recipe, photo: Source | None) -> Photo:
     if photo is not None:
-        return opened(photo)
+        return inputs.opened(photo)
     if recipe.photo.file is None:
         raise InkoverError("the recipe's photo was no file: hand over the photo")
-    return opened(recipe.photo.file)
+    return inputs.opened(recipe.photo.file)
 
 
 def recipe_mask(
@@ -223,8 +178,8 @@ def recipe_mask(
     chosen = recipe.mask.file if given is None else given
     if chosen is None:
         raise InkoverError("the recipe's mask was no file: hand over the mask")
-    array = mask(chosen, size)
-    file = mask_file(chosen)
+    array = inputs.mask(chosen, size)
+    file = inputs.mask_file(chosen)
     if file is None or file.sha256 != recipe.mask.sha256:
         raise InkoverError(
             f"the mask {(file and file.file) or 'given'} is not the recipe's: hand over the mask it was made with"
@@ -245,15 +200,3 @@ def differences(recipe: Recipe, weights: Weights, photo: File) -> tuple[str, ...
     if others:
         found.append(f"the recipe was made with {', '.join(others)}: bytes may differ here")
     return tuple(found)
-
-
-def checked_seed(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-        raise InkoverError(f"the seed is {seed!r}, expected a whole number from 0 on")
-    return int(seed)
-
-
-def _array_hash(array: NDArray[Any]) -> str:
-    """Return the SHA-256 of an array: its shape, its type and its values."""
-    head = f"{array.shape} {array.dtype.str} ".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()

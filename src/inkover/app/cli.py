@@ -77,6 +77,8 @@ def edit(
     photo: o.PhotoFile,
     to: o.To = None,
     source: o.From = "",
+    add: o.Add = [],  # noqa: B006 - typer reads the default and hands over a list of its own
+    remove: o.Remove = [],  # noqa: B006 - as above
     recipe: o.RecipeFile = None,
     output: o.Output = None,
     method: o.MethodName = None,
@@ -91,7 +93,7 @@ def edit(
     guidance: o.Guidance = None,
     sampler: o.Sampler = None,
     inversion: o.Inversion = None,
-    set_: o.Set = [],  # noqa: B006 - typer reads the default and hands over a list of its own
+    set_: o.Set = [],  # noqa: B006 - as above
     cleanup: o.Cleanup = None,
     record: o.Record = None,
     seed: o.Seed = None,
@@ -113,7 +115,22 @@ def edit(
     named = {"negative": negative, "steps": steps, "strength": strength, "guidance": guidance, "sampler": sampler}
     named["inversion"] = inversion
     edit_command.run(
-        Ask(photo, to, source, method, seed, mask, grow, feather, cleanup, named, tuple(set_), max_pixels),
+        Ask(
+            photo,
+            to,
+            source,
+            method,
+            seed,
+            mask,
+            grow,
+            feather,
+            cleanup,
+            named,
+            tuple(set_),
+            max_pixels,
+            tuple(add),
+            tuple(remove),
+        ),
         Engine(model, config, device, dtype, not no_cache),
         Files(output, save_mask, record, count, force, not no_mark),
         Manner(json, quiet),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inkover import photo as photos
-from inkover.app import asked, config, files, loading, progress, report, request
+from inkover.app import asked, config, files, inputs, loading, progress, report, request
 from inkover.app.editor import Editor
 from inkover.app.flow import Mask, Wish
 from inkover.app.meter import Meter
@@ -86,8 +86,8 @@ def _checked(ask: Ask, wanted: Files, recipe_file: Path | None) -> Job:
 
 def _from_options(ask: Ask) -> tuple[Wish, Mask | None, File | None]:
     wish = request.wish(ask)
-    mask = None if ask.mask is None else asked.mask(ask.mask, wish.photo.size)
-    return wish, mask, asked.mask_file(ask.mask)
+    mask = None if ask.mask is None else inputs.mask(ask.mask, wish.photo.size)
+    return wish, mask, inputs.mask_file(ask.mask)
 
 
 def _check_count(wish: Wish, count: int, masked: bool) -> None:
@@ -157,7 +157,7 @@ def _results(editor: Editor, job: Job, show: progress.Show) -> Iterator[tuple[Ta
     warnings: tuple[str, ...] = ()
     if job.recipe is not None:
         asked.check_weights(job.recipe, editor.weights)
-        warnings = asked.differences(job.recipe, editor.weights, asked.photo_file(job.wish.photo))
+        warnings = asked.differences(job.recipe, editor.weights, inputs.photo_file(job.wish.photo))
     for index, targets in enumerate(job.targets):
         wish = replace(job.wish, seed=job.wish.seed + index)
         result = editor.fulfil(wish, job.mask, job.mask_file, Meter(show), job.seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from inkover.app import asked, flow, tracing
-from inkover.app.asked import Source
+from inkover.app import asked, flow, inputs, tracing
 from inkover.app.cache import Cache
 from inkover.app.cleanup import Cleanup
+from inkover.app.edits import Edit
 from inkover.app.flow import Drawn, Mask, View, Wish
+from inkover.app.inputs import Source
 from inkover.app.meter import Counted, Meter
 from inkover.app.progress import Show
 from inkover.app.recipe import File, Recipe, Weights, versions
@@ -74,9 +75,10 @@ class Editor:
         self,
         photo: Source,
         *,
-        target: str,
+        target: str = "",
         source: str = "",
-        method: str = "diffedit",
+        edits: Sequence[Edit] = (),
+        method: str | None = None,
         seed: int = 0,
         mask: str | Path | Mask | None = None,
         grow: float = 0.0,
@@ -87,14 +89,18 @@ class Editor:
     ) -> Result:
         """Change a photo so that it shows what ``target`` says; ``source`` says what it shows now.
 
+        ``edits`` stand in place of the target: several things that come or go at once. ``method`` is ``diffedit`` if
+        not given, and ``ledits++`` for edits.
         ``mask`` is a file or an array (H, W), 1 = edit here; without one the method finds it, if it can, and edits
         the whole photo otherwise. ``grow`` and ``feather`` (None: chosen from the mask) are in photo pixels, and
         ``settings`` are the knobs of the method.
         """
         started = time.perf_counter()
-        wish = asked.wish(photo, source, target, method, settings, seed, grow, feather, cleanup, mask is not None)
-        given = None if mask is None else asked.mask(mask, wish.photo.size)
-        return self.fulfil(wish, given, asked.mask_file(mask), Meter(show), time.perf_counter() - started)
+        chosen = method or asked.usual_method(edits)
+        edges, masked = (grow, feather, cleanup), mask is not None
+        wish = asked.wish(photo, source, target, chosen, settings, seed, *edges, masked, several=edits)
+        given = None if mask is None else inputs.mask(mask, wish.photo.size)
+        return self.fulfil(wish, given, inputs.mask_file(mask), Meter(show), time.perf_counter() - started)
 
     def mask(
         self,
@@ -132,7 +138,7 @@ class Editor:
         of the inversion.
         """
         way = tracing.way(source, inversion, steps, strength, guidance, seed, settings)
-        return self.trace(way, asked.opened(photo), Meter(show))
+        return self.trace(way, inputs.opened(photo), Meter(show))
 
     def trace(self, way: Way, photo: Photo, meter: Meter) -> Traced:
         """Go a checked way with a photo."""
@@ -184,10 +190,8 @@ class Editor:
             calls=dict(meter.calls),
             seconds=dict(meter.seconds),
             warnings=(*forgotten, *(_still(wish, drawing) if mask.any() else (_empty(wish, given is not None),))),
-            notes=_unread(wish, meter)
-            + _unseeded(wish, given is not None)
-            + self._uncached(wish)
-            + _narrowed(wish, mask, feather),
+            acted=dict(meter.acts),
+            notes=(*self._notes(wish, meter, given is not None), *_narrowed(wish, mask, feather)),
             found=found,
             drawn=drawing,
         )
@@ -197,6 +201,9 @@ class Editor:
         if not self.remember:
             return flow.FORGETFUL
         return Remembered(Cache(warn=warn), view.canvas, self.weights.dtype)
+
+    def _notes(self, wish: Wish, meter: Meter, masked: bool) -> tuple[str, ...]:
+        return (*_unread(wish, meter), *_unseeded(wish, masked), *self._uncached(wish), *_idle(wish, meter))
 
     def _uncached(self, wish: Wish) -> tuple[str, ...]:
         """Say so where nothing is to be remembered and nothing is traced."""
@@ -228,7 +235,7 @@ class Editor:
 
     def _check_prompts(self, wish: Wish) -> None:
         """Refuse two texts that this model reads as one: nothing would change, but for weights of words."""
-        if wish.weights:
+        if wish.weights or wish.edits:
             return
         source, target = self.model.text(wish.source), self.model.text(wish.target)
         if torch.equal(source.hidden, target.hidden) and _same(source.extra, target.extra):
@@ -236,7 +243,7 @@ class Editor:
 
     def _record(self, wish: Wish, feather: float, mask: File | None) -> Recipe:
         return Recipe(
-            photo=asked.photo_file(wish.photo),
+            photo=inputs.photo_file(wish.photo),
             model=self.weights,
             source=wish.written[0],
             target=wish.written[1],
@@ -247,6 +254,7 @@ class Editor:
             feather=feather,
             mask=mask,
             cleanup=wish.cleanup,
+            edits=tuple(wanted.change for wanted in wish.edits),
             versions=versions(),
         )
 
@@ -287,6 +295,12 @@ def _unseeded(wish: Wish, masked: bool) -> tuple[str, ...]:
     if not wish.seed or wish.method.seeded(masked):
         return ()
     return (f"method {wish.method.name!r} draws no noise here: the result is the same with any seed",)
+
+
+def _idle(wish: Wish, meter: Meter) -> tuple[str, ...]:
+    """Say so of each of several edits that no step was asked about."""
+    idle = [wanted.change.text for k, wanted in enumerate(wish.edits) if k not in meter.acts]
+    return tuple(f"{text!r} never acts: check its guidance, warmup, cooldown and mask" for text in idle)
 
 
 def _narrowed(wish: Wish, mask: Mask, feather: float) -> tuple[str, ...]:

@@ -15,9 +15,10 @@ from torch.nn import functional
 from inkover import photo as photos
 from inkover.app.cleanup import Cleanup
 from inkover.app.meter import Counted, Meter, SourceText
+from inkover.app.recipe import Change
 from inkover.attention.words import Span
 from inkover.masks import shape
-from inkover.methods.contract import Forgetful, Method, Task, Tracks
+from inkover.methods.contract import Concept, Forgetful, Method, Task, Tracks
 from inkover.photo import Canvas, Photo
 
 Mask = NDArray[np.float32]
@@ -42,6 +43,15 @@ class Wish:
     grow: float  # photo pixels
     feather: float | None  # photo pixels; None: chosen from the mask
     cleanup: Cleanup = Cleanup()
+    edits: tuple[Wanted, ...] = ()  # in place of the target
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One of several edits, checked: what a recipe says of it, and its mask."""
+
+    change: Change
+    mask: Mask | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,7 @@ def _view(model: Counted, photo: Photo, canvas: Canvas) -> View:
 
 def found(model: Counted, wish: Wish, find: Callable[[Task, Any], Tensor], view: View) -> Mask:
     """Let the method find where to edit, on a view of the whole photo; a hard mask."""
-    hard = find(_task(model, wish, view.latent, None), wish.settings)
+    hard = find(_task(model, wish, view, None), wish.settings)
     smooth = functional.interpolate(hard.float(), size=wish.photo.size, mode="bilinear", align_corners=False)
     mask: Mask = (smooth[0, 0] >= 0.5).cpu().numpy().astype(np.float32)
     return mask
@@ -105,7 +115,7 @@ def usual_feather(mask: Mask) -> float:
 def drawn(model: Counted, wish: Wish, mask: Mask | None, view: View, tracks: Tracks) -> Drawn:
     """Let the method edit what a view shows, inside the mask or everywhere."""
     inside = None if mask is None else _latent_mask(mask, view).to(view.latent.device)
-    latent = wish.method.edit(_task(model, wish, view.latent, inside, tracks), wish.settings)
+    latent = wish.method.edit(_task(model, wish, view, inside, tracks), wish.settings)
     before = pixels(model, view.latent)
     return Drawn(view.canvas, before, before if torch.equal(latent, view.latent) else pixels(model, latent))
 
@@ -133,6 +143,13 @@ def pixels(model: Counted, latent: Tensor) -> NDArray[np.float32]:
     return picture
 
 
-def _task(model: Counted, wish: Wish, latent: Tensor, mask: Tensor | None, tracks: Tracks = FORGETFUL) -> Task:
-    source = SourceText(wish.source)
-    return Task(model, latent, source, wish.target, wish.seed, model.meter, mask, tracks, wish.weights)
+def _task(model: Counted, wish: Wish, view: View, mask: Tensor | None, tracks: Tracks = FORGETFUL) -> Task:
+    source, latent = SourceText(wish.source), view.latent
+    concepts = tuple(_concept(wanted, view) for wanted in wish.edits)
+    return Task(model, latent, source, wish.target, wish.seed, model.meter, mask, tracks, wish.weights, concepts)
+
+
+def _concept(wanted: Wanted, view: View) -> Concept:
+    change, mask = wanted.change, wanted.mask
+    own = None if mask is None else _latent_mask(mask, view).to(view.latent.device)
+    return Concept(change.text, change.away, change.settings, own)

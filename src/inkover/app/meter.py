@@ -18,6 +18,14 @@ from inkover.models.contract import Model, Spacing, Text
 TIMED = (*STAGES, "load", "encode", "decode", "photo")
 
 
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """What one of several concepts came to: its own network samples, and the sum of its mask's area over them."""
+
+    samples: int = 0
+    area: float = 0.0
+
+
 class SourceText(str):
     """The source text as a task carries it, told apart from another text of the same words."""
 
@@ -32,6 +40,7 @@ class Meter:
         self.calls = dict.fromkeys(STAGES, 0)
         self.seconds = dict.fromkeys(TIMED, 0.0)
         self.source_read = False
+        self.acts: dict[int, Acts] = {}
         self._show: Show = show or Silent()
         self._stage = "edit"
 
@@ -50,6 +59,11 @@ class Meter:
     def step(self) -> None:
         """Show that one step of the stage is done."""
         self._show.advance()
+
+    def acted(self, concept: int, mask: Tensor) -> None:
+        """Book where one of several concepts acted in a step."""
+        before = self.acts.get(concept, Acts())
+        self.acts[concept] = Acts(before.samples + 1, before.area + float((mask > 0).float().mean()))
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:

@@ -10,6 +10,12 @@ import typer
 PhotoFile = Annotated[Path, typer.Argument(metavar="PHOTO", help="The photo; it is never changed.")]
 To = Annotated[str | None, typer.Option("--to", metavar="TEXT", help="What the photo shall show.")]
 From = Annotated[str, typer.Option("--from", metavar="TEXT", help="What the photo shows now.")]
+Add = Annotated[
+    list[str], typer.Option("--add", metavar="TEXT[:OPTIONS]", help="What comes; again for more. Stands for --to.")
+]
+Remove = Annotated[
+    list[str], typer.Option("--remove", metavar="TEXT[:OPTIONS]", help="What goes; again for more. Stands for --to.")
+]
 MethodName = Annotated[str | None, typer.Option("--method", metavar="NAME", help="How it is done: inkover methods.")]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Start of the randomness.  [default: 0]")]
 Grow = Annotated[float | None, typer.Option("--grow", metavar="PX", help="Widen the mask; negative narrows it.")]

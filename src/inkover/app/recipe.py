@@ -42,6 +42,16 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """One of several edits: what came or went."""
+
+    text: str
+    away: bool
+    settings: Mapping[str, Any]  # its own knobs
+    mask: File | None
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """What made a picture."""
 
@@ -56,12 +66,14 @@ class Recipe:
     feather: float = 0.0  # photo pixels, as used
     mask: File | None = None  # None: the method found it, or there was none
     cleanup: Cleanup = Cleanup()
+    edits: tuple[Change, ...] = ()  # in place of the target
     mark: bool = True
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def to_json(self) -> str:
         """Return the recipe as JSON, keys in reading order."""
-        plain = replace(self, settings=dict(self.settings), versions=dict(self.versions))
+        edits = tuple(replace(edit, settings=dict(edit.settings)) for edit in self.edits)
+        plain = replace(self, settings=dict(self.settings), versions=dict(self.versions), edits=edits)
         return json.dumps({"recipe": VERSION} | asdict(plain), indent=2, ensure_ascii=False) + "\n"
 
     def save(self, path: str | Path) -> None:
@@ -75,7 +87,8 @@ class Recipe:
     def _with_files(self, named: Callable[[str], str], is_path: Callable[[str], bool]) -> Recipe:
         """Return the recipe with the files it names named another way, and its model where that is a file."""
         photo, mask = _renamed(self.photo, named), self.mask and _renamed(self.mask, named)
-        return replace(self, photo=photo, mask=mask, model=_moved(self.model, named, is_path))
+        edits = tuple(replace(edit, mask=edit.mask and _renamed(edit.mask, named)) for edit in self.edits)
+        return replace(self, photo=photo, mask=mask, edits=edits, model=_moved(self.model, named, is_path))
 
     @classmethod
     def read(cls, path: str | Path) -> Recipe:
@@ -131,16 +144,26 @@ def _refuse_constant(name: str) -> Any:
 
 def _recipe(values: dict[str, Any]) -> Recipe:
     """Build the recipe from checked parts."""
+    values = {"edits": []} | values  # a recipe from before there were several
     _keys(values, Recipe, "the recipe")
+    _typed(values["edits"], (list,), "edits")
     parts = {
         "photo": _part(values["photo"], File, "photo"),
         "model": _part(values["model"], Weights, "model"),
         "mask": None if values["mask"] is None else _part(values["mask"], File, "mask"),
         "cleanup": _part(values["cleanup"], Cleanup, "cleanup"),
+        "edits": tuple(_change(edit, f"edits[{k}]") for k, edit in enumerate(values["edits"])),
     }
     for key, kind in _KINDS.items():
         _typed(values[key], kind, key)
     return Recipe(**(values | parts))
+
+
+def _change(values: Any, where: str) -> Change:
+    change = _part(values, Change, where)
+    if change.mask is None:
+        return change
+    return replace(change, mask=_part(change.mask, File, f"{where}.mask"))
 
 
 _KINDS: Mapping[str, tuple[type, ...]] = {
@@ -156,6 +179,9 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 }
 _PART_KINDS: Mapping[str, tuple[type, ...]] = {
     "color": (bool,),
+    "away": (bool,),
+    "settings": (dict,),
+    "mask": (dict, type(None)),
     "sharpen": (int, float),
     "denoise": (int, float),
     "spec": (str, type(None)),

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from inkover.app.meter import TIMED
+from inkover.app.meter import TIMED, Acts
 from inkover.app.request import Manner
 from inkover.app.result import Found, Result
 from inkover.photo import Photo
@@ -34,6 +34,20 @@ def row(
         "mask_area": result.mask_area,
         "change_inside": inside,
         "change_outside": outside,
+        **_edits(result),
+    }
+
+
+def _edits(result: Result) -> Row:
+    """Say of each of several edits where it acted, on the mean over its steps, and what it took."""
+    if not result.record.edits:
+        return {}
+    acts = [result.acted.get(k, Acts()) for k in range(len(result.record.edits))]
+    return {
+        "edits": [
+            {"text": edit.text, "mask_area": one.area / max(one.samples, 1), "samples": one.samples}
+            for edit, one in zip(result.record.edits, acts, strict=True)
+        ]
     }
 
 

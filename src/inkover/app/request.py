@@ -31,10 +31,13 @@ class Ask:
     named: Mapping[str, Any]  # knobs that have an option of their own
     knobs: tuple[str, ...]  # NAME=VALUE
     max_pixels: int
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
 
     def given(self) -> list[str]:
         """Return the options that a recipe stands in place of, as far as they were given."""
-        own = {"to": self.to, "from": self.source or None, "method": self.method, "seed": self.seed}
+        several = {"add": self.add or None, "remove": self.remove or None}
+        own = several | {"to": self.to, "from": self.source or None, "method": self.method, "seed": self.seed}
         edges = {"grow": self.grow, "feather": self.feather, "cleanup": self.cleanup, "set": self.knobs or None}
         return [f"--{name}" for name, value in (own | edges | dict(self.named)).items() if value is not None]
 
@@ -82,19 +85,20 @@ class Manner:
 def wish(ask: Ask, looking: bool = False) -> Wish:
     """Return what the command line asks for, checked; ``looking`` for the mask alone."""
     from inkover import methods, photo
-    from inkover.app import asked
+    from inkover.app import asked, edits
 
-    if ask.to is None:
+    if ask.to is None and not (ask.add or ask.remove):
         raise InkoverError('say what the photo shall show: --to "a blue ball on grass" (or repeat: --recipe FILE)')
-    method = methods.get(ask.method or methods.names()[0])
+    method = methods.get(ask.method or asked.usual_method((*ask.add, *ask.remove)))
     settings = _settings(ask, method)
-    source, target = asked.prompts(ask.source, ask.to)
+    several = [edits.parsed(text, away, method) for away in (False, True) for text in (ask.remove if away else ask.add)]
+    source, target = asked.prompts(ask.source, ask.to or "", several)
     asked.weighed(method, source, target)
     opened = photo.read(ask.photo, ask.max_pixels)
     if ask.cleanup is not None and not ask.cleanup.strip():
         raise InkoverError("--cleanup is empty: write color,sharpen=0.3,denoise=0.2, or some of these")
     edges, masked = (ask.grow or 0.0, ask.feather, ask.cleanup or ""), ask.mask is not None
-    return asked.wish(opened, source, target, method.name, settings, ask.seed or 0, *edges, masked, looking)
+    return asked.wish(opened, source, target, method.name, settings, ask.seed or 0, *edges, masked, looking, several)
 
 
 def _settings(ask: Ask, method: Method) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from inkover.app.flow import Drawn, Mask
+from inkover.app.meter import Acts
 from inkover.app.recipe import Recipe
 from inkover.photo import Photo
 
@@ -27,6 +28,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     found: Mask | None = None  # the automatic mask, hard, before it was grown and softened
+    acted: Mapping[int, Acts] = field(default_factory=dict[int, Acts])  # by edit, of several: where it acted
     drawn: Drawn | None = None  # what the model drew; None where the mask was empty
 
     def save(self, path: str | Path, *, mark: bool | None = None, force: bool = True) -> Recipe:

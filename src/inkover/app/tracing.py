@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from inkover import inversions
-from inkover.app import asked, flow
+from inkover.app import flow, inputs
 from inkover.app.flow import View
 from inkover.app.meter import Counted
 from inkover.attention import emphasis
@@ -85,7 +85,7 @@ def way(
     idle = sorted({"quantile", "threshold"} & given.keys())
     if idle:
         raise InkoverError(f"{idle[0]} shapes the edit and not the tracing: leave it out, and give it to inkover edit")
-    seed, text = asked.checked_seed(seed), asked.text("source", source)
+    seed, text = inputs.seed(seed), inputs.text("source", source)
     if seed and not isinstance(chosen.use, Replay):
         raise InkoverError(f"{owner} draws no noise: leave --seed out")
     read = emphasis.parse(text)

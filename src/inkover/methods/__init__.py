@@ -18,6 +18,7 @@ _MODULES = {
     "p2p": "inkover.methods.p2p",
     "masactrl": "inkover.methods.masactrl",
     "ddpm-inversion": "inkover.methods.ddpm_inversion",
+    "ledits++": "inkover.methods.leditspp",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -26,6 +26,7 @@ class Watch(Protocol):
 
     def stage(self, name: str, steps: int) -> AbstractContextManager[None]: ...  # name is one of STAGES
     def step(self) -> None: ...
+    def acted(self, concept: int, mask: Tensor) -> None: ...  # (1, 1, h, w): where one of several acted in a step
 
 
 Tensors = Mapping[str, Tensor]
@@ -53,6 +54,16 @@ class Forgetful:
 
 
 @dataclass(frozen=True, slots=True)
+class Concept:
+    """One of several things that come into a photo or go."""
+
+    text: str
+    away: bool = False
+    knobs: Mapping[str, float] = field(default_factory=dict[str, float])  # of its own, in place of the method's
+    mask: Tensor | None = None  # (1, 1, h, w) in [0, 1]: it acts nowhere else
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One photo to change, as a method sees it."""
 
@@ -65,6 +76,7 @@ class Task:
     mask: Tensor | None = None  # (1, 1, h, w) in [0, 1], 1 = edit here; None = everywhere
     tracks: Tracks = Forgetful()
     weights: tuple[tuple[Span, float], ...] = ()  # of words of the target, for a method that weighs them
+    concepts: tuple[Concept, ...] = ()  # in place of the target, for a method that takes several
 
     def noise(self, name: str, index: int = 0) -> Tensor:
         """Draw this photo's noise of that name: the same whatever else is drawn, in whatever batch."""
@@ -84,6 +96,7 @@ class Method:
     find_mask: Callable[[Task, Any], Tensor] | None = None  # -> hard mask (1, 1, h, w), values 0 and 1
     draws: tuple[str, ...] = ()  # the stages that draw noise; in all others the seed has no part
     weighs: bool = False  # whether it reads the weights of the target's words
+    several: tuple[str, ...] = ()  # the knobs that each of several concepts may have of its own; () takes one target
 
     def seeded(self, masked: bool) -> bool:
         """Tell whether the seed has a part in an edit, with a given mask or without."""

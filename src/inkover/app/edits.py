@@ -1,0 +1,110 @@
+"""Several changes of one photo: from what was typed or handed over to checked concepts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from inkover.app import inputs
+from inkover.app.flow import Mask, Wanted
+from inkover.app.recipe import Change, File
+from inkover.errors import InkoverError, nearest
+from inkover.knobs import named, parse
+from inkover.methods.contract import Method
+
+MASK = "mask"
+SHORT = {"scale": "guidance"}  # what the paper calls it
+_OPTION = re.compile(r"\s*[A-Za-z_-]+\s*=")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Something that comes into a photo, or goes: one of several at once."""
+
+    text: str
+    away: bool = False  # it goes
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])  # knobs of its own: guidance, threshold ...
+    mask: str | Path | Mask | None = None  # it acts nowhere else: a file, or an array (H, W), 1 = here
+
+
+def parsed(typed: str, away: bool, method: Method) -> Edit:
+    """Read ``words:guidance=8,mask=FILE``: the options follow the last colon outside parentheses."""
+    at = _last_colon(typed)
+    if at is None or not _OPTION.match(typed[at + 1 :]):
+        return Edit(typed, away)
+    options = [option for option in typed[at + 1 :].split(",") if option.strip()]
+    files = [option.partition("=")[2].strip() for option in options if option.partition("=")[0].strip() == MASK]
+    if len(files) > 1:
+        raise InkoverError(f"mask is given twice in {typed!r}: give it once")
+    rest = [_long(option) for option in options if option.partition("=")[0].strip() != MASK]
+    values = parse(f"an edit of method {method.name!r}", method.settings, rest)
+    return Edit(typed[:at], away, values, files[0] if files else None)
+
+
+def _last_colon(typed: str) -> int | None:
+    """Return where the last colon outside parentheses is."""
+    depth, found = 0, None
+    for index, letter in enumerate(typed):
+        depth += (letter == "(") - (letter == ")")
+        if depth < 0:
+            raise InkoverError(f"{typed!r} closes a parenthesis at {typed[index:][:12]!r} that it never opened")
+        if letter == ":" and depth == 0:
+            found = index
+    if depth:
+        raise InkoverError(f"{typed!r} opens a parenthesis that it never closes")
+    return found
+
+
+def _long(option: str) -> str:
+    name, equals, value = option.strip().partition("=")
+    return f"{SHORT.get(name.strip(), name)}{equals}{value}"
+
+
+def checked(edits: Sequence[Edit], method: Method, settings: Any, size: tuple[int, int]) -> tuple[Wanted, ...]:
+    """Check edits of one photo; InkoverError names the one that is wrong."""
+    if not edits:
+        return ()
+    if not method.several:
+        raise InkoverError(f"method {method.name!r} makes one change at a time: say it in --to, or give another method")
+    found = [_checked(edit, method, settings, size) for edit in edits]
+    seen: dict[str, Change] = {}
+    for change in (wanted.change for wanted in found):
+        before = seen.setdefault(" ".join(change.text.lower().split()), change)
+        if before is not change and before.away != change.away:
+            raise InkoverError(f"{change.text!r} is to come and to go: leave one of the two out")
+        if before is not change and before.mask == change.mask:
+            raise InkoverError(f"{change.text!r} is asked for twice: leave one out, or give each a mask of its own")
+    return tuple(found)
+
+
+def _checked(edit: Edit, method: Method, settings: Any, size: tuple[int, int]) -> Wanted:
+    if not isinstance(edit, Edit):
+        raise InkoverError(f"the edit {edit!r} is none: hand over inkover.Edit(TEXT)")
+    text = inputs.text("edit's", edit.text)
+    if not text:
+        raise InkoverError('an edit has no words: say what comes or goes, --add "a mushroom"')
+    owner, given = f"an edit of method {method.name!r}", dict[str, Any]()
+    for name, value in edit.settings.items():
+        knob = named(owner, method.settings, SHORT.get(name, name)).name
+        if knob not in method.several:
+            raise InkoverError(f"{knob} is one for all edits, not for {text!r} alone: {nearest(name, method.several)}")
+        given[knob] = value
+    replace(settings, **given)  # refuses what is out of range, and what has no effect
+    mask = None if edit.mask is None else inputs.mask(edit.mask, size)
+    return Wanted(Change(text, edit.away, given, inputs.mask_file(edit.mask)), mask)
+
+
+def again(change: Change) -> Edit:
+    """Return the edit that a recipe tells of."""
+    if change.mask is not None and change.mask.file is None:
+        raise InkoverError(f"the mask of {change.text!r} was no file: make the edit anew with it")
+    return Edit(change.text, change.away, change.settings, None if change.mask is None else change.mask.file)
+
+
+def check_same(change: Change, file: File | None) -> None:
+    """Refuse a mask that is not the recipe's any more."""
+    if change.mask is not None and (file is None or file.sha256 != change.mask.sha256):
+        raise InkoverError(f"the mask {change.mask.file} of {change.text!r} is not the recipe's: hand over that one")

@@ -1,0 +1,126 @@
+"""Several edits at once, on the command line, in Python and in recipes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inkover import Edit, Editor, InkoverError
+from inkover.app import edits
+from inkover.methods import get
+from small_photo import Outcome
+from tiny import tiny_components
+
+LEDITS = get("ledits++")
+PIXELS = np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def editor() -> Editor:
+    return Editor.load(tiny_components(), device="cpu", remember=False)
+
+
+@pytest.fixture
+def edit(inkover: Callable[..., Outcome], photo: Path, tiny_folder: Path, tmp_path: Path) -> Callable[..., Outcome]:
+    def call(*words: Any) -> Outcome:
+        return inkover("edit", photo, *words, "--model", tiny_folder, "--device", "cpu", "--steps", 4, "--quiet")
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "typed, expected",
+    [
+        ("a mushroom", Edit("a mushroom")),
+        ("sunset:scale=8,warmup=4", Edit("sunset", settings={"guidance": 8.0, "warmup": 4})),
+        ("a clock that says 12:30", Edit("a clock that says 12:30")),
+        ("time (at 12:30): guidance=2", Edit("time (at 12:30)", settings={"guidance": 2.0})),
+        ("a mug:mask=masks/1.png,cooldown=9", Edit("a mug", settings={"cooldown": 9}, mask="masks/1.png")),
+    ],
+)  # fmt: skip
+def test_options_follow_the_last_colon_outside_parentheses(typed: str, expected: Edit) -> None:
+    assert edits.parsed(typed, False, LEDITS) == expected
+
+
+@pytest.mark.parametrize(
+    "words, says",
+    [
+        (("--add", "a mug:sclae=3"), "no setting 'sclae'"),
+        (("--add", "a mug:scale"), "a mug:scale"),
+        (("--add", "a mug:scale=much"), "guidance=much is not a number"),
+        (("--add", "a mug:scale=1000"), "out of range"),
+        (("--add", "a mug:steps=3"), "is one for all edits"),
+        (("--add", "a (mug"), "opens a parenthesis that it never closes"),
+        (("--add", "a mug)"), "closes a parenthesis at ')'"),
+        (("--add", "a mug:warmup=4,cooldown=2"), "is not above warmup"),
+        (("--add", "a mug:mask=1.png,mask=2.png"), "mask is given twice"),
+        (("--add", " "), "an edit has no words"),
+        (("--add", "a mug", "--add", "A  mug"), "asked for twice"),
+        (("--add", "a mug", "--remove", "a mug"), "is to come and to go"),
+        (("--add", "a mug", "--to", "a ball"), "are both given"),
+        (("--add", "a mug", "--method", "ddim"), "makes one change at a time"),
+        (("--add", "a mug:mask=nowhere.png"), "nowhere.png"),
+        (("--add", "word " * 90), "tokens and this model reads"),
+    ],
+)
+def test_what_is_wrong_is_one_line(edit: Callable[..., Outcome], words: tuple[str, ...], says: str) -> None:
+    end = edit(*words)
+    if "a mug:scale" == words[1]:  # without a value it is part of the words
+        assert end.code == 0
+        return
+    assert end.code == 2 and says in end.err and end.err.count("\n") == 1 and not end.out
+
+
+def test_each_edit_is_reported_and_a_recipe_makes_the_same_bytes(
+    edit: Callable[..., Outcome], inkover: Callable[..., Outcome], photo: Path, tmp_path: Path
+) -> None:
+    height, width = np.asarray(Image.open(photo)).shape[:2]
+    mask = np.zeros((height, width), np.uint8)
+    mask[: height // 2] = 255
+    Image.fromarray(mask).save(tmp_path / "half.png")
+    words = ("--add", f"a mug:mask={tmp_path / 'half.png'},threshold=0.5", "--remove", "a ball:warmup=1,scale=2")
+    files = ("-o", tmp_path / "one.png", "--record", tmp_path / "one.json")
+    said = json.loads(edit(*words, *files, "--json").out)
+    assert said["method"] == "ledits++" and said["samples"] == {"mask": 0, "inversion": 3, "edit": 8}
+    first, second = said["edits"]
+    assert (first["text"], first["samples"]) == ("a mug", 3) and (second["text"], second["samples"]) == ("a ball", 2)
+    assert 0 < first["mask_area"] <= 0.5 and 0 < second["mask_area"] < 0.5
+    again = inkover("edit", photo, "--recipe", tmp_path / "one.json", "-o", tmp_path / "two.png", "--device", "cpu")
+    assert again.code == 0 and (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    Image.fromarray(255 - mask).save(tmp_path / "half.png")
+    other = inkover("edit", photo, "--recipe", tmp_path / "one.json", "-o", tmp_path / "two.png", "--force")
+    assert other.code == 2 and "is not the recipe's" in other.err
+    beside = inkover("edit", photo, "--recipe", tmp_path / "one.json", "--add", "a pear", "-o", tmp_path / "two.png")
+    assert beside.code == 2 and "--add and --recipe are both given" in beside.err
+
+
+def test_the_same_in_python(editor: Editor) -> None:
+    half = np.zeros((64, 80), np.float32)
+    half[:32] = 1
+    wanted = [Edit("a mug", settings={"scale": 3}), Edit("a ball", away=True, mask=half)]
+    one = editor.edit(PIXELS, edits=wanted, steps=4)
+    other = editor.edit(PIXELS, edits=wanted[::-1], steps=4)
+    assert np.abs(one.photo.pixels.astype(int) - other.photo.pixels).max() <= 1
+    assert [change.text for change in one.record.edits] == ["a mug", "a ball"] and one.record.target == ""
+    assert not one.notes or all("never acts" not in note for note in one.notes)
+    idle = editor.edit(PIXELS, edits=[Edit("a mug", settings={"warmup": 900})], steps=4)
+    assert any("never acts" in note for note in idle.notes)
+    with pytest.raises(InkoverError, match="target text is empty"):
+        editor.edit(PIXELS)
+    with pytest.raises(InkoverError, match="hand over inkover.Edit"):
+        editor.edit(PIXELS, edits=["a mug"])  # type: ignore[list-item]
+
+
+def test_a_mask_of_all_edits_keeps_the_rest_to_the_bit(editor: Editor) -> None:
+    mask = np.zeros((64, 80), np.float32)
+    mask[10:40, 20:60] = 1
+    result = editor.edit(PIXELS, edits=[Edit("a mug"), Edit("sand")], mask=mask, steps=4, threshold=0.3)
+    outside = result.mask == 0
+    assert outside.any() and np.array_equal(result.photo.pixels[outside], PIXELS[outside])
+    assert not np.array_equal(result.photo.pixels, PIXELS)

@@ -288,7 +288,7 @@ def test_a_method_without_a_mask_of_its_own_finds_none() -> None:
     [
         {"target": None},
         {"source": 3},
-        {"method": None},
+        {"method": 3},
         {"seed": 1.0},
         {"grow": "3"},
         {"grow": None},

@@ -124,3 +124,43 @@ def test_a_mask_of_all_edits_keeps_the_rest_to_the_bit(editor: Editor) -> None:
     outside = result.mask == 0
     assert outside.any() and np.array_equal(result.photo.pixels[outside], PIXELS[outside])
     assert not np.array_equal(result.photo.pixels, PIXELS)
+
+
+def test_things_turn_into_others(
+    edit: Callable[..., Outcome], inkover: Callable[..., Outcome], photo: Path, tmp_path: Path
+) -> None:
+    words = ("--change", "a red ball -> a blue ball", "--change", "grass -> sand:rule=quantile,threshold=0.7")
+    files = ("-o", tmp_path / "one.png", "--record", tmp_path / "one.json", "--save-mask", tmp_path / "mask.png")
+    done = edit(*words, *files, "--json", "--set", "noises=2")
+    said = json.loads(done.out)
+    assert said["method"] == "multi-diffedit" and said["samples"]["mask"] == 8
+    assert [one["text"] for one in said["edits"]] == ["a blue ball", "sand"]
+    assert 0 < said["edits"][1]["mask_area"] < 0.5
+    before, after, mask = (
+        np.asarray(Image.open(file)) for file in (photo, tmp_path / "one.png", tmp_path / "mask.png")
+    )
+    assert np.array_equal(before[mask == 0], after[mask == 0]) and (mask == 0).any() and (mask > 0).any()
+    again = inkover("edit", photo, "--recipe", tmp_path / "one.json", "-o", tmp_path / "two.png", "--device", "cpu")
+    assert again.code == 0 and (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "words, says",
+    [
+        (("--change", "a ball"), "what turns into what"),
+        (("--change", "a -> b -> c"), "what turns into what"),
+        (("--change", " -> a ball"), "what turns into what"),
+        (("--change", "a ball -> a  Ball"), "read the same"),
+        (("--change", "a ball -> a mug", "--change", "a ball -> a mug"), "asked for twice"),
+        (("--change", "a ball -> a mug", "--add", "a pear"), "they are of two methods"),
+        (("--change", "a ball -> a mug", "--method", "ledits++"), "lets things come and go"),
+        (("--add", "a mug", "--method", "multi-diffedit"), "turns things into others"),
+        (("--change", "a ball -> a mug:rule=best"), "no rule 'best'"),
+        (("--change", "a ball -> a mug:noises=3"), "is one for all edits"),
+    ],
+)
+def test_what_is_wrong_with_a_change_is_one_line(
+    edit: Callable[..., Outcome], words: tuple[str, ...], says: str
+) -> None:
+    end = edit(*words)
+    assert end.code == 2 and says in end.err and end.err.count("\n") == 1 and not end.out

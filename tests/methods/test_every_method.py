@@ -18,8 +18,9 @@ from inkover.methods import parts
 from inkover.methods.contract import Method, Task
 from inkover.methods.settings import Knob, build, knobs
 
-# those that steer attention need a network that has some: test_steered.py
-METHODS = [methods.get(name) for name in methods.names() if name not in ("p2p", "masactrl", "ledits++")]
+# those that steer attention need a network that has some (test_steered.py); of several edits: tests of their own
+OTHERS = ("p2p", "masactrl", "ledits++", "multi-diffedit")
+METHODS = [methods.get(name) for name in methods.names() if name not in OTHERS]
 every = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 TURNED: dict[str, Any] = {
     "steps": 9,

@@ -53,7 +53,9 @@ def wish(
 
 def usual_method(several: Sequence[object]) -> str:
     """Return the method that is meant when none is named."""
-    return "ledits++" if several else methods.names()[0]
+    if not several:
+        return methods.names()[0]
+    return "multi-diffedit" if any(edit.source for edit in several if isinstance(edit, Edit)) else "ledits++"
 
 
 def _cleanup(asked: str | Cleanup) -> Cleanup:

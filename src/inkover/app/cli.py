@@ -79,6 +79,7 @@ def edit(
     source: o.From = "",
     add: o.Add = [],  # noqa: B006 - typer reads the default and hands over a list of its own
     remove: o.Remove = [],  # noqa: B006 - as above
+    change: o.Change = [],  # noqa: B006 - as above
     recipe: o.RecipeFile = None,
     output: o.Output = None,
     method: o.MethodName = None,
@@ -130,6 +131,7 @@ def edit(
             max_pixels,
             tuple(add),
             tuple(remove),
+            tuple(change),
         ),
         Engine(model, config, device, dtype, not no_cache),
         Files(output, save_mask, record, count, force, not no_mark),

@@ -96,7 +96,7 @@ class Editor:
         ``settings`` are the knobs of the method.
         """
         started = time.perf_counter()
-        chosen = method or asked.usual_method(edits)
+        chosen = asked.usual_method(edits) if method is None else method
         edges, masked = (grow, feather, cleanup), mask is not None
         wish = asked.wish(photo, source, target, chosen, settings, seed, *edges, masked, several=edits)
         given = None if mask is None else inputs.mask(mask, wish.photo.size)
@@ -171,7 +171,7 @@ class Editor:
         self._check_prompts(wish)
         meter.seconds["photo"] += spent
         meter.seconds["load"] += self.load_seconds
-        found, seen = self._found(model, wish) if given is None else (None, None)
+        wish, found, seen = self._found(model, wish, given)
         start = found if given is None else given
         with meter.timed("photo"):
             mask, feather = _everywhere(wish) if start is None else flow.shaped(start, wish.grow, wish.feather)
@@ -211,12 +211,21 @@ class Editor:
             return ()
         return (f"method {wish.method.name!r} traces nothing here: there is nothing that a cache could keep",)
 
-    def _found(self, model: Counted, wish: Wish) -> tuple[Mask | None, View | None]:
-        """Return the mask that the method finds, if it is one that does, and the view it was found on."""
-        if wish.method.find_mask is None:
-            return None, None
+    def _found(self, model: Counted, wish: Wish, given: Mask | None) -> tuple[Wish, Mask | None, View | None]:
+        """Return the mask that the method finds, if it is one that does, and the view it was found on.
+
+        Of several edits each gets its own, also where a mask holds all of them.
+        """
+        find, find_each = wish.method.find_mask, wish.method.find_masks
+        if wish.edits and find_each is not None:
+            view = flow.whole(model, wish.photo)
+            edits = flow.found_each(model, wish, find_each, view)
+            everywhere = np.stack([wanted.mask for wanted in edits if wanted.mask is not None]).max(0)
+            return replace(wish, edits=edits), everywhere if given is None else None, view
+        if find is None or given is not None:
+            return wish, None, None
         view = flow.whole(model, wish.photo)
-        return flow.found(model, wish, wish.method.find_mask, view), view
+        return wish, flow.found(model, wish, find, view), view
 
     def look(self, wish: Wish, meter: Meter) -> Found:
         """Find the mask that a checked wish leads to."""

@@ -22,26 +22,36 @@ _OPTION = re.compile(r"\s*[A-Za-z_-]+\s*=")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Something that comes into a photo, or goes: one of several at once."""
+    """Something that comes into a photo, or goes, or turns into something else: one of several at once."""
 
     text: str
     away: bool = False  # it goes
+    source: str = ""  # what it is now, where it turns into something else
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])  # knobs of its own: guidance, threshold ...
     mask: str | Path | Mask | None = None  # it acts nowhere else: a file, or an array (H, W), 1 = here
+
+
+def turned(typed: str, method: Method) -> Edit:
+    """Read ``words -> words:threshold=0.4``: what something is, and what it shall be."""
+    edit = parsed(typed, False, method)
+    before, arrow, after = edit.text.partition("->")
+    if not arrow or "->" in after or not before.strip() or not after.strip():
+        raise InkoverError(f'{typed!r} does not say what turns into what: write "red ball -> blue ball"')
+    return replace(edit, source=before.strip(), text=after.strip())
 
 
 def parsed(typed: str, away: bool, method: Method) -> Edit:
     """Read ``words:guidance=8,mask=FILE``: the options follow the last colon outside parentheses."""
     at = _last_colon(typed)
     if at is None or not _OPTION.match(typed[at + 1 :]):
-        return Edit(typed, away)
+        return Edit(typed.strip(), away)
     options = [option for option in typed[at + 1 :].split(",") if option.strip()]
     files = [option.partition("=")[2].strip() for option in options if option.partition("=")[0].strip() == MASK]
     if len(files) > 1:
         raise InkoverError(f"mask is given twice in {typed!r}: give it once")
     rest = [_long(option) for option in options if option.partition("=")[0].strip() != MASK]
     values = parse(f"an edit of method {method.name!r}", method.settings, rest)
-    return Edit(typed[:at], away, values, files[0] if files else None)
+    return Edit(typed[:at].strip(), away, "", values, files[0] if files else None)
 
 
 def _last_colon(typed: str) -> int | None:
@@ -72,12 +82,17 @@ def checked(edits: Sequence[Edit], method: Method, settings: Any, size: tuple[in
     found = [_checked(edit, method, settings, size) for edit in edits]
     seen: dict[str, Change] = {}
     for change in (wanted.change for wanted in found):
-        before = seen.setdefault(" ".join(change.text.lower().split()), change)
+        before = seen.setdefault(_read(change), change)
         if before is not change and before.away != change.away:
             raise InkoverError(f"{change.text!r} is to come and to go: leave one of the two out")
         if before is not change and before.mask == change.mask:
             raise InkoverError(f"{change.text!r} is asked for twice: leave one out, or give each a mask of its own")
     return tuple(found)
+
+
+def _read(change: Change) -> str:
+    """Return what is changed, as it reads whatever its spaces and capitals."""
+    return " -> ".join(" ".join(text.lower().split()) for text in (change.source, change.text))
 
 
 def _checked(edit: Edit, method: Method, settings: Any, size: tuple[int, int]) -> Wanted:
@@ -86,6 +101,8 @@ def _checked(edit: Edit, method: Method, settings: Any, size: tuple[int, int]) -
     text = inputs.text("edit's", edit.text)
     if not text:
         raise InkoverError('an edit has no words: say what comes or goes, --add "a mushroom"')
+    source = inputs.text("edit's source", edit.source)
+    _check_kind(edit, method)
     owner, given = f"an edit of method {method.name!r}", dict[str, Any]()
     for name, value in edit.settings.items():
         knob = named(owner, method.settings, SHORT.get(name, name)).name
@@ -94,14 +111,31 @@ def _checked(edit: Edit, method: Method, settings: Any, size: tuple[int, int]) -
         given[knob] = value
     replace(settings, **given)  # refuses what is out of range, and what has no effect
     mask = None if edit.mask is None else inputs.mask(edit.mask, size)
-    return Wanted(Change(text, edit.away, given, inputs.mask_file(edit.mask)), mask)
+    return Wanted(Change(text, edit.away, source, given, inputs.mask_file(edit.mask)), mask)
+
+
+def _check_kind(edit: Edit, method: Method) -> None:
+    """Refuse an edit of a kind that the method does not make."""
+    if method.compares and (edit.away or not edit.source.strip()):
+        raise InkoverError(
+            f"method {method.name!r} turns things into others: say what {edit.text!r} is now, "
+            f'--change "red ball -> {edit.text}", or give --method ledits++'
+        )
+    if not method.compares and edit.source.strip():
+        raise InkoverError(
+            f"method {method.name!r} lets things come and go: write --add {edit.text!r}, or take multi-diffedit"
+        )
+    if " ".join(edit.source.lower().split()) == " ".join(edit.text.lower().split()):
+        raise InkoverError(f"{edit.source!r} and {edit.text!r} read the same: nothing to do")
 
 
 def again(change: Change) -> Edit:
     """Return the edit that a recipe tells of."""
     if change.mask is not None and change.mask.file is None:
         raise InkoverError(f"the mask of {change.text!r} was no file: make the edit anew with it")
-    return Edit(change.text, change.away, change.settings, None if change.mask is None else change.mask.file)
+    return Edit(
+        change.text, change.away, change.source, change.settings, None if change.mask is None else change.mask.file
+    )
 
 
 def check_same(change: Change, file: File | None) -> None:

@@ -92,7 +92,21 @@ def _view(model: Counted, photo: Photo, canvas: Canvas) -> View:
 
 def found(model: Counted, wish: Wish, find: Callable[[Task, Any], Tensor], view: View) -> Mask:
     """Let the method find where to edit, on a view of the whole photo; a hard mask."""
-    hard = find(_task(model, wish, view, None), wish.settings)
+    return _enlarged(find(_task(model, wish, view, None), wish.settings), wish)
+
+
+def found_each(
+    model: Counted, wish: Wish, find: Callable[[Task, Any], tuple[Tensor, ...]], view: View
+) -> tuple[Wanted, ...]:
+    """Let the method find where each of several edits is to be; those that have a mask keep it. Hard masks."""
+    found = find(_task(model, wish, view, None), wish.settings)
+    return tuple(
+        wanted if wanted.mask is not None else replace(wanted, mask=_enlarged(hard, wish))
+        for wanted, hard in zip(wish.edits, found, strict=True)
+    )
+
+
+def _enlarged(hard: Tensor, wish: Wish) -> Mask:
     smooth = functional.interpolate(hard.float(), size=wish.photo.size, mode="bilinear", align_corners=False)
     mask: Mask = (smooth[0, 0] >= 0.5).cpu().numpy().astype(np.float32)
     return mask
@@ -152,4 +166,4 @@ def _task(model: Counted, wish: Wish, view: View, mask: Tensor | None, tracks: T
 def _concept(wanted: Wanted, view: View) -> Concept:
     change, mask = wanted.change, wanted.mask
     own = None if mask is None else _latent_mask(mask, view).to(view.latent.device)
-    return Concept(change.text, change.away, change.settings, own)
+    return Concept(change.text, change.away, change.source, change.settings, own)

@@ -16,6 +16,10 @@ Add = Annotated[
 Remove = Annotated[
     list[str], typer.Option("--remove", metavar="TEXT[:OPTIONS]", help="What goes; again for more. Stands for --to.")
 ]
+Change = Annotated[
+    list[str],
+    typer.Option("--change", metavar="'OLD -> NEW[:OPTIONS]'", help="What turns into what; again for more."),
+]
 MethodName = Annotated[str | None, typer.Option("--method", metavar="NAME", help="How it is done: inkover methods.")]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Start of the randomness.  [default: 0]")]
 Grow = Annotated[float | None, typer.Option("--grow", metavar="PX", help="Widen the mask; negative narrows it.")]

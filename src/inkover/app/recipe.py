@@ -47,6 +47,7 @@ class Change:
 
     text: str
     away: bool
+    source: str  # what it was; "" where something came or went
     settings: Mapping[str, Any]  # its own knobs
     mask: File | None
 

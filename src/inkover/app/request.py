@@ -33,10 +33,11 @@ class Ask:
     max_pixels: int
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
+    change: tuple[str, ...] = ()
 
     def given(self) -> list[str]:
         """Return the options that a recipe stands in place of, as far as they were given."""
-        several = {"add": self.add or None, "remove": self.remove or None}
+        several = {"add": self.add or None, "remove": self.remove or None, "change": self.change or None}
         own = several | {"to": self.to, "from": self.source or None, "method": self.method, "seed": self.seed}
         edges = {"grow": self.grow, "feather": self.feather, "cleanup": self.cleanup, "set": self.knobs or None}
         return [f"--{name}" for name, value in (own | edges | dict(self.named)).items() if value is not None]
@@ -87,11 +88,18 @@ def wish(ask: Ask, looking: bool = False) -> Wish:
     from inkover import methods, photo
     from inkover.app import asked, edits
 
-    if ask.to is None and not (ask.add or ask.remove):
+    if ask.to is None and not (ask.add or ask.remove or ask.change):
         raise InkoverError('say what the photo shall show: --to "a blue ball on grass" (or repeat: --recipe FILE)')
-    method = methods.get(ask.method or asked.usual_method((*ask.add, *ask.remove)))
+    if ask.change and (ask.add or ask.remove):
+        raise InkoverError("--change and --add or --remove are both given: they are of two methods, give one kind")
+    usual = "multi-diffedit" if ask.change else "ledits++" if ask.add or ask.remove else methods.names()[0]
+    method = methods.get(ask.method or usual)
     settings = _settings(ask, method)
-    several = [edits.parsed(text, away, method) for away in (False, True) for text in (ask.remove if away else ask.add)]
+    several = [
+        *(edits.parsed(text, False, method) for text in ask.add),
+        *(edits.parsed(text, True, method) for text in ask.remove),
+        *(edits.turned(text, method) for text in ask.change),
+    ]
     source, target = asked.prompts(ask.source, ask.to or "", several)
     asked.weighed(method, source, target)
     opened = photo.read(ask.photo, ask.max_pixels)

@@ -19,6 +19,7 @@ _MODULES = {
     "masactrl": "inkover.methods.masactrl",
     "ddpm-inversion": "inkover.methods.ddpm_inversion",
     "ledits++": "inkover.methods.leditspp",
+    "multi-diffedit": "inkover.methods.multi_diffedit",
 }
 
 

@@ -55,11 +55,12 @@ class Forgetful:
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """One of several things that come into a photo or go."""
+    """One of several things that come into a photo or go, or that turn into others."""
 
     text: str
     away: bool = False
-    knobs: Mapping[str, float] = field(default_factory=dict[str, float])  # of its own, in place of the method's
+    source: str = ""  # what it is now, for a method that compares two texts
+    knobs: Mapping[str, Any] = field(default_factory=dict[str, Any])  # of its own, in place of the method's
     mask: Tensor | None = None  # (1, 1, h, w) in [0, 1]: it acts nowhere else
 
 
@@ -96,7 +97,9 @@ class Method:
     find_mask: Callable[[Task, Any], Tensor] | None = None  # -> hard mask (1, 1, h, w), values 0 and 1
     draws: tuple[str, ...] = ()  # the stages that draw noise; in all others the seed has no part
     weighs: bool = False  # whether it reads the weights of the target's words
+    find_masks: Callable[[Task, Any], tuple[Tensor, ...]] | None = None  # -> a hard mask for each of several
     several: tuple[str, ...] = ()  # the knobs that each of several concepts may have of its own; () takes one target
+    compares: bool = False  # whether each of several has a source text, and nothing just comes or goes
 
     def seeded(self, masked: bool) -> bool:
         """Tell whether the seed has a part in an edit, with a given mask or without."""

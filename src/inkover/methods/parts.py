@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from inkover.attention import emphasis
 from inkover.diffusion import samplers
-from inkover.diffusion.guide import Denoiser, guided
-from inkover.diffusion.level import Levels
+from inkover.diffusion.guide import Denoiser, guided, steered
+from inkover.diffusion.level import Level, Levels, Prediction
 from inkover.diffusion.schedule import KINDS, Spacing
 from inkover.errors import InkoverError
 from inkover.inversions.parts import told
 from inkover.methods.contract import Task, knob
 from inkover.models.contract import Model, Text
+
+EachDenoiser = Callable[[Tensor, Level], tuple[Prediction, ...]]
+"""Latents (1, c, h, w) at a level -> what the network says there of each of several texts."""
 
 TRACEABLE = ("ddim", "euler")
 """The samplers whose steps an ordinary tracing takes back: of first order, and without fresh noise."""
@@ -166,6 +171,23 @@ def towards(task: Task, text: Text, null: Text, knobs: Guidance, levels: Levels)
     where = frozenset(levels[k] for k in guided_steps(knobs))
     denoiser = guided(task.model, text, null, knobs.guidance, rescale=knobs.rescale, where=where.__contains__)
     return told(denoiser, task.watch.step)
+
+
+def towards_each(task: Task, texts: Sequence[Text], null: Text, knobs: Guidance, levels: Levels) -> EachDenoiser:
+    """Return the network guided as ``towards`` does, to several texts at once; they share the null row."""
+    guided_at = frozenset(levels[k] for k in guided_steps(knobs))
+    named = {str(k): text for k, text in enumerate(texts)}
+
+    def denoiser(x: Tensor, level: Level) -> tuple[Prediction, ...]:
+        led = knobs.guidance != 1 and level in guided_at
+        rows = {"null": null} | named if led else named
+        answer = task.model.predict(torch.cat([x] * len(rows)), level, rows).split(len(rows))
+        task.watch.step()
+        if not led:
+            return answer
+        return tuple(steered(answer[0], one, level, knobs.guidance, knobs.rescale) for one in answer[1:])
+
+    return denoiser
 
 
 def laid(model: Model, knobs: Grid) -> Levels:

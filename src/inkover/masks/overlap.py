@@ -1,0 +1,50 @@
+"""Which of several masks a place belongs to where they overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+POLICIES = ("owner", "combined", "priority")
+Region = tuple[tuple[int, ...], Tensor]
+"""Which of the masks it belongs to, in order, and where it is: (1, 1, h, w)."""
+
+
+def owned(masks: Sequence[Tensor], maps: Sequence[Tensor]) -> list[Tensor]:
+    """Give each place to the mask whose map is largest there, in parts of that map's mean; of two, to the first.
+
+    Masks (1, 1, h, w) of values 0 and 1 and their maps; the masks that come back share no place.
+    """
+    scaled = torch.cat([one / one.mean().clamp_min(1e-12) for one in maps])
+    claims = torch.where(torch.cat(list(masks)) > 0, scaled, -torch.inf)
+    first = claims.argmax(0, keepdim=True)
+    return [mask * (first == k) for k, mask in enumerate(masks)]
+
+
+def prior(masks: Sequence[Tensor]) -> list[Tensor]:
+    """Give each place to the first of the masks that hold it: their order counts. Soft masks leave the rest."""
+    left, found = torch.ones_like(masks[0]), list[Tensor]()
+    for mask in masks:
+        found.append(torch.minimum(mask, left))
+        left = left - found[-1]
+    return found
+
+
+def combined(masks: Sequence[Tensor]) -> list[Region]:
+    """Return disjoint regions: each mask's own part, and for every set of hard masks that overlap a part of its own."""
+    indices, regions = range(len(masks)), list[Region]()
+    held = torch.cat([mask > 0 for mask in masks])
+    for size in range(1, len(masks) + 1):
+        for members in combinations(indices, size):
+            exact = torch.stack([held[k] if k in members else ~held[k] for k in indices]).all(0)
+            if exact.any():
+                regions.append((members, exact[None].to(masks[0].dtype)))
+    return regions
+
+
+def overlapping(masks: Sequence[Tensor]) -> bool:
+    """Tell whether any two of some masks share a place."""
+    return bool(torch.cat([(mask > 0).float() for mask in masks]).sum(0).gt(1).any())

@@ -1,0 +1,190 @@
+"""DiffEdit for several changes at once: a mask for each, one tracing, and one walk down over all regions.
+
+After the multi-prompt extension of DiffEdit (Bar, Tuval and Gelvan), fused as in MultiDiffusion (Bar-Tal et al. 2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inkover.diffusion import samplers
+from inkover.errors import InkoverError
+from inkover.inversions.ddim import INVERSION
+from inkover.masks import overlap
+from inkover.masks.difference import differences, filled, rescaled
+from inkover.masks.rules import RULES, rule, tidied
+from inkover.methods import parts, tracks
+from inkover.methods.contract import Concept, Method, Task, knob
+from inkover.methods.settings import check
+
+OWN = -1.0
+"""A threshold that says: the rule's own number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The knobs of multi-prompt DiffEdit; each change may have its own rule and threshold."""
+
+    steps: int = parts.steps_knob()
+    strength: float = parts.strength_knob(0.8)
+    guidance: float = parts.guidance_knob(5.0)
+    sampler: str = parts.sampler_knob(parts.TRACEABLE)
+    negative: str = parts.negative_knob()
+    noises: int = knob(10, "how many noises the masks are averaged over", low=1, high=1000, stage="mask")
+    mask_strength: float = knob(0.5, "how noisy the photo is when the masks are found", low=0, high=1, stage="mask")
+    clamp: float = knob(
+        0.99, "rule fixed: part of the map that is no extreme; the rest is cut", low=0.5, high=1, stage="mask"
+    )
+    rule: str = knob("fixed", "how a mask is cut out of its map", choices=tuple(RULES), stage="mask")
+    threshold: float = knob(OWN, "the rule's number; -1 is the one it brings along", low=-1, high=100, stage="mask")
+    closing: int = knob(0, "cells of a gap in a mask that is closed", low=0, high=64, stage="mask")
+    smallest: int = knob(0, "pieces of a mask of fewer cells are left out", low=0, high=4096, stage="mask")
+    overlap: str = knob(
+        "owner",
+        "where masks overlap: who differs most there, both texts together, or the first of the list",
+        choices=overlap.POLICIES,
+    )
+    fused: bool = knob(True, "all changes in one walk; false makes one after the other, for comparison", stage="edit")
+    spacing: str = parts.spacing_knob()
+    guidance_from: float = parts.guidance_from_knob()
+    guidance_to: float = parts.guidance_to_knob()
+    rescale: float = parts.rescale_knob()
+
+    def __post_init__(self) -> None:
+        parts.check_traceable(self.sampler)
+        check(self)
+        parts.check_guidance(self)
+        if parts.walked(self.steps, self.mask_strength) == 0:
+            given, least = f"{self.mask_strength:g} of {self.steps} steps", f"{1 / self.steps:g}"
+            raise InkoverError(f"mask_strength {given} is no step: give {least} or more")
+        if self.threshold != OWN and self.threshold <= 0:
+            raise InkoverError(f"threshold {self.threshold:g} selects everything: give more than 0, or -1")
+        if self.rule in ("fixed", "quantile") and self.threshold > 1:
+            raise InkoverError(f"threshold {self.threshold:g} of rule {self.rule} is a part: give 1 or less")
+        if self.rule != "fixed" and self.clamp != 0.99:
+            raise InkoverError(f"clamp has no effect at rule {self.rule}: leave it out, or give rule=fixed")
+
+
+def find_masks(task: Task, knobs: Settings) -> tuple[Tensor, ...]:
+    """Return a hard mask (1, 1, h, w) for each change, over the same noises; one that has its own keeps that.
+
+    At overlap ``owner`` those that are found share no place.
+    """
+    level = parts.tail(parts.laid(task.model, knobs), knobs.mask_strength)[0]
+    noises = [task.noise("mask", index) for index in range(knobs.noises)]
+    sought = {k: one for k, one in enumerate(_changes(task)) if one.mask is None}
+    texts = {k: (task.model.text(one.source), task.model.text(one.text)) for k, one in sought.items()}
+    maps = dict[int, Tensor]()
+    with task.watch.stage("mask", len(sought) * knobs.noises):
+        for k, (source, target) in texts.items():
+            maps[k] = torch.zeros_like(task.photo[:, :1])
+            for one in differences(task.model, task.photo, level, source, target, noises):
+                maps[k] = maps[k] + one
+                task.watch.step()
+            maps[k] = maps[k] / knobs.noises
+    masks = {k: cut(found, knobs, sought[k].knobs) for k, found in maps.items()}
+    if knobs.overlap == "owner" and masks:
+        masks = dict(zip(masks, overlap.owned(list(masks.values()), list(maps.values())), strict=True))
+    return tuple(masks[k] if one.mask is None else one.mask for k, one in enumerate(_changes(task)))
+
+
+def find_mask(task: Task, knobs: Settings) -> Tensor:
+    """Return where anything is changed."""
+    return torch.stack(find_masks(task, knobs)).amax(0)
+
+
+def cut(found: Tensor, knobs: Settings, own: Mapping[str, Any]) -> Tensor:
+    """Cut one change's mask out of its map, by its own rule or that of all."""
+    name, number = str(own.get("rule", knobs.rule)), float(own.get("threshold", knobs.threshold))
+    number = RULES[name][1] if number == OWN else number
+    shown = rescaled(found, knobs.clamp) if name == "fixed" else found
+    return filled(tidied(rule(name, number)(shown), knobs.closing, knobs.smallest))
+
+
+def edit(task: Task, knobs: Settings) -> Tensor:
+    """Return the clean latent of the changed photo; outside all masks it is the photo's, to the bit."""
+    changes = tuple(enumerate(_changes(task)))
+    if knobs.fused:
+        return _walked(task, changes, knobs)
+    for change in changes:  # each on what the one before has made
+        task = replace(task, photo=_walked(task, [change], knobs))
+    return task.photo
+
+
+def _walked(task: Task, changes: Sequence[tuple[int, Concept]], knobs: Settings) -> Tensor:
+    """Trace once and walk down once: each region follows its own text, what is in none is the photo's at that level."""
+    sampler, levels = samplers.get(knobs.sampler), parts.tail(parts.laid(task.model, knobs), knobs.strength)
+    regions, null = laid_out(task, changes, knobs), task.model.text(knobs.negative)
+    texts = [task.model.text(region.text) for region in regions]
+    if not regions:
+        return task.photo
+    photo = tracks.path(task, INVERSION, INVERSION.settings(), levels, source="").latents
+    x, rest = photo[0], 1 - torch.stack([region.mask for region in regions]).sum(0)
+    with task.watch.stage("edit", len(levels) - 1):
+        denoise = parts.towards_each(task, texts, null, knobs, levels)
+        for (here, there), kept in zip(pairwise(levels), photo[1:], strict=True):
+            drawn = torch.zeros_like(x)
+            for region, said in zip(regions, denoise(x, here), strict=True):
+                drawn = drawn + region.mask * sampler.step(said, here, there)[0]
+                for member in region.members:
+                    task.watch.acted(member, region.mask)
+            x = parts.inside(task.mask, drawn + rest * kept, kept)
+    return x
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """What is written where."""
+
+    members: tuple[int, ...]  # which changes
+    text: str
+    mask: Tensor  # (1, 1, h, w)
+
+
+def laid_out(task: Task, changes: Sequence[tuple[int, Concept]], knobs: Settings) -> list[Region]:
+    """Return regions that share no place, with the text of each. Empty ones are left out."""
+    everywhere = torch.ones_like(task.photo[:, :1])
+    masks = [everywhere if one.mask is None else one.mask for _, one in changes]
+    parted: list[tuple[tuple[int, ...], Tensor]] = [((k,), mask) for k, mask in enumerate(overlap.prior(masks))]
+    if knobs.overlap == "combined":
+        parted = overlap.combined(masks)
+    return [
+        Region(tuple(changes[k][0] for k in members), ", ".join(changes[k][1].text for k in members), mask)
+        for members, mask in parted
+        if mask.any()
+    ]
+
+
+def _changes(task: Task) -> tuple[Concept, ...]:
+    """Return the changes; source and target alone are one."""
+    return task.concepts or (Concept(task.target, source=task.source, mask=task.mask),)
+
+
+def cost(knobs: Settings) -> Mapping[str, int]:
+    """Return the network samples of each stage for one change.
+
+    Each other takes as many for its mask, and one more a step: the null row is shared. One after the other, all of it.
+    """
+    steps = parts.walked(knobs.steps, knobs.strength)
+    return {"mask": 2 * knobs.noises, "inversion": steps, "edit": parts.guided_samples(knobs)}
+
+
+METHOD = Method(
+    name="multi-diffedit",
+    summary="Finds a mask for each of several changes by itself, and makes them all in one walk.",
+    paper="Couairon et al. 2023, arXiv:2210.11427, and Bar-Tal et al. 2023, MultiDiffusion, arXiv:2302.08113",
+    settings=Settings,
+    edit=edit,
+    cost=cost,
+    find_mask=find_mask,
+    find_masks=find_masks,
+    draws=("mask",),
+    several=("rule", "threshold"),
+    compares=True,
+)

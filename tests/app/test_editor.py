@@ -279,7 +279,7 @@ def test_texts_that_the_model_reads_as_one_are_refused(tiny_folder: Path) -> Non
 
 
 def test_a_method_without_a_mask_of_its_own_finds_none() -> None:
-    with pytest.raises(InkoverError, match="'sdedit' finds no mask: diffedit do"):
+    with pytest.raises(InkoverError, match="'sdedit' finds no mask: diffedit, multi-diffedit do"):
         ANALYTIC.mask(pixels(), source=SOURCE, target=TARGET, method="sdedit")
 
 

@@ -164,3 +164,54 @@ def test_what_is_wrong_with_a_change_is_one_line(
 ) -> None:
     end = edit(*words)
     assert end.code == 2 and says in end.err and end.err.count("\n") == 1 and not end.out
+
+
+CHANGES = ("--change", "a red ball -> a blue ball", "--change", "grass -> sand")
+
+
+@pytest.fixture
+def look(inkover: Callable[..., Outcome], photo: Path, tiny_folder: Path) -> Callable[..., Outcome]:
+    def call(*words: Any) -> Outcome:
+        few = ("--steps", 4, "--set", "noises=2", "--set", "rule=quantile", "--quiet")
+        return inkover("mask", photo, *words, "--model", tiny_folder, "--device", "cpu", *few)
+
+    return call
+
+
+def test_each_change_has_a_mask_to_look_at_and_to_hand_back(
+    look: Callable[..., Outcome], edit: Callable[..., Outcome], photo: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "masks"
+    said = json.loads(look(*CHANGES, "-o", folder, "--json").out)
+    assert sorted(path.name for path in folder.iterdir()) == ["1.png", "2.png", "overlay.png"]
+    assert [one["mask"] for one in said["edits"]] == [str(folder / "1.png"), str(folder / "2.png")]
+    with Image.open(photo) as picture, Image.open(folder / "overlay.png") as overlay:
+        size, shown = picture.size, overlay.size
+    masks = [np.asarray(Image.open(folder / f"{k}.png")) for k in (1, 2)]
+    assert all(mask.shape == size[::-1] and set(np.unique(mask)) == {0, 255} for mask in masks)
+    assert shown[0] == size[0] and shown[1] > size[1]
+    back = [f"a red ball -> a blue ball:mask={folder / '1.png'}", f"grass -> sand:mask={folder / '2.png'}"]
+    handed = edit("--change", back[0], "--change", back[1], "-o", tmp_path / "one.png", "--json", "--set", "noises=2")
+    found = json.loads(handed.out)
+    assert found["samples"]["mask"] == 0
+    again = look(*CHANGES, "-o", folder)
+    assert again.code == 2 and "exists" in again.err
+    assert look(*CHANGES, "-o", tmp_path / "one.png").err.count("give a folder") == 1
+    assert "there is no folder" in look(*CHANGES, "-o", tmp_path / "a" / "b").err
+
+
+def test_a_mask_that_selects_nothing_is_said(edit: Callable[..., Outcome], tmp_path: Path) -> None:
+    twice = ("--change", "a ball -> a mug", "--change", "grass -> sand:rule=mean,threshold=90")
+    end = edit(*twice, "-o", tmp_path / "one.png", "--set", "noises=2", "--set", "rule=quantile")
+    assert end.code == 0 and "the mask of 'sand' is empty" in end.err and "lower its threshold" in end.err
+
+
+def test_masks_in_python(editor: Editor, tmp_path: Path) -> None:
+    wanted = [Edit("a blue ball", source="a red ball"), Edit("sand", source="grass")]
+    found = editor.mask(PIXELS, edits=wanted, steps=4, noises=2, rule="quantile")
+    assert len(found.each) == 2 and np.array_equal(np.maximum(*found.each), found.mask)
+    assert not (found.each[0] * found.each[1]).any()
+    found.save_overlay(tmp_path / "overlay.png")
+    shown = np.asarray(Image.open(tmp_path / "overlay.png"))[:64]
+    untouched = found.mask == 0
+    assert np.array_equal(shown[untouched], PIXELS[untouched]) and not np.array_equal(shown, PIXELS)

@@ -146,6 +146,7 @@ def mask_(
     output: o.MaskOutput,
     to: o.To = None,
     source: o.From = "",
+    change: o.Change = [],  # noqa: B006 - as above
     method: o.MethodName = None,
     grow: o.Grow = None,
     feather: o.Feather = None,
@@ -168,7 +169,21 @@ def mask_(
 
     named = {"steps": steps, "sampler": sampler}
     mask_command.run(
-        Ask(photo, to, source, method, seed, None, grow, feather or 0.0, None, named, tuple(set_), max_pixels),
+        Ask(
+            photo,
+            to,
+            source,
+            method,
+            seed,
+            None,
+            grow,
+            feather or 0.0,
+            None,
+            named,
+            tuple(set_),
+            max_pixels,
+            change=tuple(change),
+        ),
         Engine(model, config, device, dtype),
         Manner(json, quiet),
         output,

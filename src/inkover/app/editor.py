@@ -106,9 +106,10 @@ class Editor:
         self,
         photo: Source,
         *,
-        target: str,
+        target: str = "",
         source: str = "",
-        method: str = "diffedit",
+        edits: Sequence[Edit] = (),
+        method: str | None = None,
         seed: int = 0,
         grow: float = 0.0,
         feather: float = 0.0,
@@ -116,7 +117,8 @@ class Editor:
         **settings: Any,
     ) -> Found:
         """Find where a photo would be changed, and change nothing."""
-        wish = asked.wish(photo, source, target, method, settings, seed, grow, feather, "", False, True)
+        chosen = asked.usual_method(edits) if method is None else method
+        wish = asked.wish(photo, source, target, chosen, settings, seed, grow, feather, "", False, True, edits)
         return self.look(wish, Meter(show))
 
     def invert(
@@ -189,7 +191,11 @@ class Editor:
             samples=dict(meter.samples),
             calls=dict(meter.calls),
             seconds=dict(meter.seconds),
-            warnings=(*forgotten, *(_still(wish, drawing) if mask.any() else (_empty(wish, given is not None),))),
+            warnings=(
+                *forgotten,
+                *_emptied(wish),
+                *(_still(wish, drawing) if mask.any() else (_empty(wish, given is not None),)),
+            ),
             acted=dict(meter.acts),
             notes=(*self._notes(wish, meter, given is not None), *_narrowed(wish, mask, feather)),
             found=found,
@@ -229,18 +235,19 @@ class Editor:
 
     def look(self, wish: Wish, meter: Meter) -> Found:
         """Find the mask that a checked wish leads to."""
-        find = wish.method.find_mask
-        if find is None:
+        if wish.method.find_mask is None:
             raise InkoverError(f"method {wish.method.name!r} finds no mask: {asked.finders()} do")
         self._check_prompts(wish)
         model = Counted(self.model, meter)
         meter.seconds["load"] += self.load_seconds
-        found = flow.found(model, wish, find, flow.whole(model, wish.photo))
+        wish, found, _ = self._found(model, wish, None)
+        assert found is not None
         with meter.timed("photo"):
             mask, feather = flow.shaped(found, wish.grow, wish.feather)
-        warnings = () if mask.any() else (_empty(wish, False),)
-        record = self._record(wish, feather, None)
-        return Found(mask, record, dict(meter.samples), dict(meter.calls), dict(meter.seconds), warnings)
+            sought = (wanted.mask for wanted in wish.edits if wanted.mask is not None)
+            each = tuple(flow.shaped(one, wish.grow, wish.feather)[0] for one in sought)
+        record, costs = self._record(wish, feather, None), (dict(meter.samples), dict(meter.calls), dict(meter.seconds))
+        return Found(mask, record, *costs, wish.photo, _empties(wish, mask, each), each)
 
     def _check_prompts(self, wish: Wish) -> None:
         """Refuse two texts that this model reads as one: nothing would change, but for weights of words."""
@@ -280,6 +287,22 @@ def _still(wish: Wish, drawing: Drawn | None) -> tuple[str, ...]:
     if strength is None or steps is None or walked(steps, strength):
         return (f"method {wish.method.name!r} changed nothing, so the photo stays as it is: turn another of its knobs",)
     return (f"strength {strength:g} of {steps} steps is no step, so the photo stays as it is: raise --strength",)
+
+
+def _emptied(wish: Wish) -> tuple[str, ...]:
+    """Say of each of several edits whose mask selects nothing which knobs make it larger."""
+    empty = [wanted.change for wanted in wish.edits if wanted.mask is not None and not wanted.mask.any()]
+    return tuple(
+        f"the mask of {change.text!r} is empty, so that nothing is changed for it: lower its threshold, "
+        "give overlap=combined, or hand it a mask"
+        for change in empty
+    )
+
+
+def _empties(wish: Wish, mask: Mask, each: tuple[Mask, ...]) -> tuple[str, ...]:
+    if each:
+        return _emptied(wish)
+    return () if mask.any() else (_empty(wish, False),)
 
 
 def _empty(wish: Wish, masked: bool) -> str:

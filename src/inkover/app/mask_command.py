@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 from inkover.app import asked, config, files, loading, progress, report, request
@@ -19,7 +20,7 @@ def run(ask: Ask, engine: Engine, manner: Manner, output: Path, force: bool) -> 
     wish = request.wish(ask, looking=True)
     if wish.method.find_mask is None:
         raise InkoverError(f"method {wish.method.name!r} finds no mask: choose one that does, {asked.finders()}")
-    files.check_side_output(output, "-o", ".png", [ask.photo], force)
+    targets = _targets(output, len(wish.edits), ask.photo, force)
     with progress.shown(manner.quiet) as show:
         meter = Meter(show)
         meter.seconds["photo"] += time.perf_counter() - start
@@ -27,9 +28,31 @@ def run(ask: Ask, engine: Engine, manner: Manner, output: Path, force: bool) -> 
         loading.say_small_world(editor, manner)
         found = editor.look(wish, meter)
     start = time.perf_counter()
-    write_mask(found.mask, output)
-    row = report.mask_row(found, output)
+    with files.together() as put:
+        for path, mask in zip(targets, found.each or (found.mask,), strict=False):
+            put(path, partial(write_mask, mask))
+        if found.each:
+            put(targets[-1], found.save_overlay)
+    row = report.mask_row(found, output, targets[:-1])
     row["seconds"]["photo"] = round(row["seconds"]["photo"] + time.perf_counter() - start, 4)
     for text in found.warnings:
         manner.warn(text)
     report.say_mask(row, manner)
+
+
+def _targets(output: Path, edits: int, photo: Path, force: bool) -> list[Path]:
+    """Return the file of the mask, or, of several edits, those of all masks and of the overlay, in a folder."""
+    if not edits:
+        files.check_side_output(output, "-o", ".png", [photo], force)
+        return [output]
+    if output.suffix and not output.is_dir():
+        raise InkoverError(f"-o {output} is one file, and there is a mask for each edit: give a folder, -o masks/")
+    files.check_folder(output, "-o")
+    try:
+        output.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InkoverError(f"cannot make the folder {output} ({error.strerror}): give another with -o") from None
+    targets = [output / f"{number}.png" for number in range(1, edits + 1)] + [output / "overlay.png"]
+    for target in targets:
+        files.check_side_output(target, "-o", ".png", [photo], force)
+    return targets

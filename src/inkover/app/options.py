@@ -47,7 +47,9 @@ Force = Annotated[bool, typer.Option("--force", help="Write over files that exis
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to.  [default: NAME.edited.EXT beside it]")
 ]
-MaskOutput = Annotated[Path, typer.Option("-o", "--output", metavar="MASK.png", help="Where the mask goes.")]
+MaskOutput = Annotated[
+    Path, typer.Option("-o", "--output", metavar="MASK.png", help="Where the mask goes; a folder for --change.")
+]
 Count = Annotated[int, typer.Option("--count", metavar="N", min=1, help="Variations, with following seeds.")]
 MaskFile = Annotated[Path | None, typer.Option("--mask", metavar="FILE", help="Where to edit: white, at photo size.")]
 SaveMask = Annotated[Path | None, typer.Option("--save-mask", metavar="FILE", help="Write the mask as used.")]

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from inkover.app.flow import Mask
 from inkover.app.meter import TIMED, Acts
 from inkover.app.request import Manner
 from inkover.app.result import Found, Result
@@ -51,11 +52,19 @@ def _edits(result: Result) -> Row:
     }
 
 
-def mask_row(found: Found, output: Path) -> Row:
-    """Say all about a mask that was found."""
+def mask_row(found: Found, output: Path, each: Sequence[Path] = ()) -> Row:
+    """Say all about a mask that was found, and about each of several."""
     seconds = {name: round(found.seconds[name], 4) for name in TIMED}
-    area = float((found.mask > 0).mean())
-    return {"mask": str(output), **_made(found), "seconds": seconds, "mask_area": area}
+    edits = [
+        {"text": edit.text, "mask": str(path), "mask_area": _area(mask)}
+        for edit, path, mask in zip(found.record.edits, each, found.each, strict=False)
+    ]
+    several = {"edits": edits} if edits else {}
+    return {"mask": str(output), **_made(found), "seconds": seconds, "mask_area": _area(found.mask), **several}
+
+
+def _area(mask: Mask) -> float:
+    return float((mask > 0).mean())
 
 
 def _made(result: Result | Found) -> Row:

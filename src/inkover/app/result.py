@@ -81,11 +81,21 @@ class Found:
     samples: Mapping[str, int]
     calls: Mapping[str, int]
     seconds: Mapping[str, float]
+    photo: Photo
     warnings: tuple[str, ...] = ()
+    each: tuple[Mask, ...] = ()  # of several edits: one a mask, in their order
 
     def save(self, path: str | Path) -> None:
         """Write the mask as 8-bit grey at photo size, white = edit."""
         _write_mask(self.mask, Path(path), self.record)
+
+    def save_overlay(self, path: str | Path) -> None:
+        """Write the photo under its masks, each in a colour of its own with its words, as PNG to look at."""
+        from inkover.masks.overlay import write_overlay
+
+        edits = self.record.edits
+        words = [f"{edit.source} -> {edit.text}" for edit in edits] or [f"{self.record.source} -> {self.record.target}"]
+        write_overlay(self.photo, self.each or (self.mask,), words, Path(path))
 
 
 def _write_mask(mask: Mask, path: Path, record: Recipe) -> None:

@@ -331,3 +331,22 @@ def test_devices_and_dtypes_of_torch_are_taken(tiny_folder: Path) -> None:
 
     editor = Editor.load(tiny_folder, device=torch.device("cpu"), dtype=torch.bfloat16)
     assert (editor.weights.device, editor.weights.dtype) == ("cpu", "bfloat16")
+
+
+@pytest.mark.parametrize("method", ["diffedit", "sdedit", "ddim", "flowedit", "ddpm-inversion", "multi-diffedit"])
+def test_a_large_photo_is_edited_whole_through_windows(method: str) -> None:
+    photo = np.kron(pixels(), np.ones((2, 2, 1), np.uint8))  # larger than the model's 32 px
+    given = {"source": SOURCE, "target": TARGET, "method": method, "steps": 4}
+    plain, seen = (ANALYTIC.edit(photo, **given, windows=windows) for windows in (False, True))
+    assert seen.drawn is not None and seen.drawn.canvas.working[0] > 32 and plain.drawn is not None
+    assert sum(seen.samples.values()) > sum(plain.samples.values())
+    assert seen.record.windows and Recipe.from_json(seen.record.to_json()) == seen.record
+    assert not np.array_equal(seen.photo.pixels, photo)
+    outside = seen.mask == 0
+    assert np.array_equal(seen.photo.pixels[outside], photo[outside])
+
+
+def test_one_window_is_said() -> None:
+    large = Editor(analytic.Analytic(resolution=128), ANALYTIC.weights)
+    small = large.edit(pixels(), source=SOURCE, target=TARGET, steps=4, windows=True)
+    assert any("there is one window" in note for note in small.notes)

@@ -37,6 +37,7 @@ def wish(
     masked: bool,
     looking: bool = False,  # for the mask alone
     several: Sequence[Edit] = (),  # in place of the target
+    windows: bool = False,
 ) -> Wish:
     """Check everything that needs no model, the cheap things first."""
     written = prompts(source, target, several)
@@ -48,7 +49,7 @@ def wish(
     edges = float(grow), None if feather is None else float(feather)  # numpy's numbers are none that JSON can hold
     opened = inputs.opened(photo)
     found = edits.checked(several, chosen, made, opened.size)
-    return Wish(opened, chosen, made, *texts, written, inputs.seed(seed), *edges, clean, found)
+    return Wish(opened, chosen, made, *texts, written, inputs.seed(seed), *edges, clean, found, windows)
 
 
 def usual_method(several: Sequence[object]) -> str:
@@ -158,7 +159,9 @@ def from_recipe(recipe: Recipe, photo: Photo) -> Wish:
     found = edits.checked(several, method, made, photo.size)
     for change, wanted in zip(recipe.edits, found, strict=True):
         edits.check_same(change, wanted.change.mask)
-    return Wish(photo, method, made, *texts, written, inputs.seed(recipe.seed), *edges, recipe.cleanup, found)
+    return Wish(
+        photo, method, made, *texts, written, inputs.seed(recipe.seed), *edges, recipe.cleanup, found, recipe.windows
+    )
 
 
 def _recipe_photo(recipe: Recipe, photo: Source | None) -> Photo:

@@ -96,6 +96,7 @@ def edit(
     inversion: o.Inversion = None,
     set_: o.Set = [],  # noqa: B006 - as above
     cleanup: o.Cleanup = None,
+    windows: o.Windows = False,
     record: o.Record = None,
     seed: o.Seed = None,
     model: o.Model = None,
@@ -132,6 +133,7 @@ def edit(
             tuple(add),
             tuple(remove),
             tuple(change),
+            windows,
         ),
         Engine(model, config, device, dtype, not no_cache),
         Files(output, save_mask, record, count, force, not no_mark),

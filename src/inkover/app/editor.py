@@ -84,6 +84,7 @@ class Editor:
         grow: float = 0.0,
         feather: float | None = None,
         cleanup: str | Cleanup = "",
+        windows: bool = False,
         show: Show | None = None,
         **settings: Any,
     ) -> Result:
@@ -92,13 +93,14 @@ class Editor:
         ``edits`` stand in place of the target: several things that come or go at once. ``method`` is ``diffedit`` if
         not given, and ``ledits++`` for edits.
         ``mask`` is a file or an array (H, W), 1 = edit here; without one the method finds it, if it can, and edits
-        the whole photo otherwise. ``grow`` and ``feather`` (None: chosen from the mask) are in photo pixels, and
+        the whole photo otherwise. ``windows`` works on all of a large photo at its own size, through windows of the
+        model's. ``grow`` and ``feather`` (None: chosen from the mask) are in photo pixels, and
         ``settings`` are the knobs of the method.
         """
         started = time.perf_counter()
         chosen = asked.usual_method(edits) if method is None else method
         edges, masked = (grow, feather, cleanup), mask is not None
-        wish = asked.wish(photo, source, target, chosen, settings, seed, *edges, masked, several=edits)
+        wish = asked.wish(photo, source, target, chosen, settings, seed, *edges, masked, several=edits, windows=windows)
         given = None if mask is None else inputs.mask(mask, wish.photo.size)
         return self.fulfil(wish, given, inputs.mask_file(mask), Meter(show), time.perf_counter() - started)
 
@@ -179,7 +181,7 @@ class Editor:
             mask, feather = _everywhere(wish) if start is None else flow.shaped(start, wish.grow, wish.feather)
         drawing, photo, forgotten = None, wish.photo, list[str]()
         if mask.any():
-            view = flow.whole(model, photo) if start is None else flow.close_up(model, photo, mask, seen)
+            view = self._view(model, wish, mask if start is not None else None, seen)
             tracks = self._tracks(view, forgotten.append)
             drawing = flow.drawn(model, wish, None if start is None else mask, view, tracks)
             photo = flow.laid(meter, wish, mask, drawing)
@@ -202,6 +204,12 @@ class Editor:
             drawn=drawing,
         )
 
+    def _view(self, model: Counted, wish: Wish, mask: Mask | None, seen: View | None) -> View:
+        """Return what is worked on: all of the photo, or what is around the mask where no windows show all of it."""
+        if mask is None or wish.windows:
+            return seen or flow.whole(model, wish.photo, wish.windows)
+        return flow.close_up(model, wish.photo, mask, seen)
+
     def _tracks(self, view: View, warn: Callable[[str], None]) -> Tracks:
         """Return what is remembered of a view's inversions."""
         if not self.remember:
@@ -209,7 +217,19 @@ class Editor:
         return Remembered(Cache(warn=warn), view.canvas, self.weights.dtype)
 
     def _notes(self, wish: Wish, meter: Meter, masked: bool) -> tuple[str, ...]:
-        return (*_unread(wish, meter), *_unseeded(wish, masked), *self._uncached(wish), *_idle(wish, meter))
+        return (
+            *_unread(wish, meter),
+            *_unseeded(wish, masked),
+            *self._uncached(wish),
+            *_idle(wish, meter),
+            *self._small(wish),
+        )
+
+    def _small(self, wish: Wish) -> tuple[str, ...]:
+        """Say so where windows are asked for and one shows all of the photo."""
+        if not wish.windows or max(wish.photo.size) > self.model.resolution:
+            return ()
+        return (f"the photo is no larger than this model's {self.model.resolution} px: there is one window, all of it",)
 
     def _uncached(self, wish: Wish) -> tuple[str, ...]:
         """Say so where nothing is to be remembered and nothing is traced."""
@@ -224,13 +244,13 @@ class Editor:
         """
         find, find_each = wish.method.find_mask, wish.method.find_masks
         if wish.edits and find_each is not None:
-            view = flow.whole(model, wish.photo)
+            view = flow.whole(model, wish.photo, wish.windows)
             edits = flow.found_each(model, wish, find_each, view)
             everywhere = np.stack([wanted.mask for wanted in edits if wanted.mask is not None]).max(0)
             return replace(wish, edits=edits), everywhere if given is None else None, view
         if find is None or given is not None:
             return wish, None, None
-        view = flow.whole(model, wish.photo)
+        view = flow.whole(model, wish.photo, wish.windows)
         return wish, flow.found(model, wish, find, view), view
 
     def look(self, wish: Wish, meter: Meter) -> Found:
@@ -271,6 +291,7 @@ class Editor:
             mask=mask,
             cleanup=wish.cleanup,
             edits=tuple(wanted.change for wanted in wish.edits),
+            windows=wish.windows,
             versions=versions(),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +20,7 @@ from inkover.app.recipe import Change
 from inkover.attention.words import Span
 from inkover.masks import shape
 from inkover.methods.contract import Concept, Forgetful, Method, Task, Tracks
+from inkover.models.windowed import windowed
 from inkover.photo import Canvas, Photo
 
 Mask = NDArray[np.float32]
@@ -44,6 +46,7 @@ class Wish:
     feather: float | None  # photo pixels; None: chosen from the mask
     cleanup: Cleanup = Cleanup()
     edits: tuple[Wanted, ...] = ()  # in place of the target
+    windows: bool = False  # worked on whole, at its own size, through windows of the model's
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,10 @@ class Drawn:
     after: NDArray[np.float32]
 
 
-def whole(model: Counted, photo: Photo) -> View:
-    """Look at all of the photo, at the model's own resolution."""
-    return _view(model, photo, Canvas.whole(photo.size, model.resolution, model.stride))
+def whole(model: Counted, photo: Photo, windows: bool = False) -> View:
+    """Look at all of the photo, at the model's own resolution, or for windows at the photo's own."""
+    own = round(math.sqrt(photo.size[0] * photo.size[1])) if windows else 0
+    return _view(model, photo, Canvas.whole(photo.size, max(own, model.resolution), model.stride))
 
 
 def close_up(model: Counted, photo: Photo, mask: Mask, seen: View | None) -> View:
@@ -160,7 +164,8 @@ def pixels(model: Counted, latent: Tensor) -> NDArray[np.float32]:
 def _task(model: Counted, wish: Wish, view: View, mask: Tensor | None, tracks: Tracks = FORGETFUL) -> Task:
     source, latent = SourceText(wish.source), view.latent
     concepts = tuple(_concept(wanted, view) for wanted in wish.edits)
-    return Task(model, latent, source, wish.target, wish.seed, model.meter, mask, tracks, wish.weights, concepts)
+    seen = windowed(model) if wish.windows else model
+    return Task(seen, latent, source, wish.target, wish.seed, model.meter, mask, tracks, wish.weights, concepts)
 
 
 def _concept(wanted: Wanted, view: View) -> Concept:

@@ -53,6 +53,9 @@ MaskOutput = Annotated[
 Count = Annotated[int, typer.Option("--count", metavar="N", min=1, help="Variations, with following seeds.")]
 MaskFile = Annotated[Path | None, typer.Option("--mask", metavar="FILE", help="Where to edit: white, at photo size.")]
 SaveMask = Annotated[Path | None, typer.Option("--save-mask", metavar="FILE", help="Write the mask as used.")]
+Windows = Annotated[
+    bool, typer.Option("--windows", help="All of a large photo at its own size, by windows of the model's.")
+]
 Cleanup = Annotated[
     str | None, typer.Option("--cleanup", metavar="...", help="In the mask: color,sharpen=0.3,denoise=0.2")
 ]

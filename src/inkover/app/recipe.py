@@ -68,6 +68,7 @@ class Recipe:
     mask: File | None = None  # None: the method found it, or there was none
     cleanup: Cleanup = Cleanup()
     edits: tuple[Change, ...] = ()  # in place of the target
+    windows: bool = False
     mark: bool = True
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -145,7 +146,7 @@ def _refuse_constant(name: str) -> Any:
 
 def _recipe(values: dict[str, Any]) -> Recipe:
     """Build the recipe from checked parts."""
-    values = {"edits": []} | values  # a recipe from before there were several
+    values = dict[str, Any](edits=[], windows=False) | values  # of a recipe from before there were these
     _keys(values, Recipe, "the recipe")
     _typed(values["edits"], (list,), "edits")
     parts = {
@@ -176,6 +177,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "grow": (int, float),
     "feather": (int, float),
     "mark": (bool,),
+    "windows": (bool,),
     "versions": (dict,),
 }
 _PART_KINDS: Mapping[str, tuple[type, ...]] = {

@@ -34,11 +34,13 @@ class Ask:
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
     change: tuple[str, ...] = ()
+    windows: bool = False
 
     def given(self) -> list[str]:
         """Return the options that a recipe stands in place of, as far as they were given."""
-        several = {"add": self.add or None, "remove": self.remove or None, "change": self.change or None}
-        own = several | {"to": self.to, "from": self.source or None, "method": self.method, "seed": self.seed}
+        several = {"add": self.add, "remove": self.remove, "change": self.change, "windows": self.windows}
+        own = {name: value or None for name, value in several.items()}
+        own |= {"to": self.to, "from": self.source or None, "method": self.method, "seed": self.seed}
         edges = {"grow": self.grow, "feather": self.feather, "cleanup": self.cleanup, "set": self.knobs or None}
         return [f"--{name}" for name, value in (own | edges | dict(self.named)).items() if value is not None]
 
@@ -106,7 +108,9 @@ def wish(ask: Ask, looking: bool = False) -> Wish:
     if ask.cleanup is not None and not ask.cleanup.strip():
         raise InkoverError("--cleanup is empty: write color,sharpen=0.3,denoise=0.2, or some of these")
     edges, masked = (ask.grow or 0.0, ask.feather, ask.cleanup or ""), ask.mask is not None
-    return asked.wish(opened, source, target, method.name, settings, ask.seed or 0, *edges, masked, looking, several)
+    return asked.wish(
+        opened, source, target, method.name, settings, ask.seed or 0, *edges, masked, looking, several, ask.windows
+    )
 
 
 def _settings(ask: Ask, method: Method) -> dict[str, Any]:

@@ -78,8 +78,39 @@ def tiny_model(prediction_type: str = "epsilon", seed: int = 0) -> Model:
     return load(tiny_components(prediction_type, seed), device="cpu")
 
 
+def xl_components(prediction_type: str = "epsilon", seed: int = 0) -> dict[str, Any]:
+    """Build the parts of a small Stable Diffusion XL."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        tokenizer = tiny_tokenizer()
+        return {
+            "unet": _unet(
+                cross_attention_dim=64,
+                addition_embed_type="text_time",
+                addition_time_embed_dim=8,
+                projection_class_embeddings_input_dim=6 * 8 + 24,
+            ),
+            "vae": _vae(),
+            "text_encoder": _text_encoder(tokenizer),
+            "text_encoder_2": _text_encoder(tokenizer, CLIPTextModelWithProjection, 24),
+            "tokenizer": tokenizer,
+            "tokenizer_2": tokenizer,
+            "scheduler": _scheduler(prediction_type),
+        }
+
+
+def xl_pipeline(prediction_type: str = "epsilon", seed: int = 0) -> Any:
+    """Build a plain diffusers pipeline around the small networks of a Stable Diffusion XL."""
+    from diffusers import StableDiffusionXLPipeline
+
+    with quiet():
+        pipeline = StableDiffusionXLPipeline(**xl_components(prediction_type, seed), add_watermarker=False)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
 FLOWS = ("sd3", "sd3-without-t5", "flux", "flux-distilled")
-BACKBONES = ("epsilon", "v_prediction", *FLOWS)
+BACKBONES = ("epsilon", "v_prediction", "xl", *FLOWS)
 """What a small model can be of."""
 
 
@@ -135,6 +166,8 @@ def flow_folder(tmp: Path, kind: str, seed: int = 0) -> Path:
 
 def tiny_backbone(kind: str, seed: int = 0) -> Model:
     """Build a small model of any kind as the house sees it, on the CPU, in float32."""
+    if kind == "xl":
+        return load(xl_components(seed=seed), device="cpu")
     return tiny_model(kind, seed) if kind not in FLOWS else load(flow_components(kind, seed), device="cpu")
 
 
@@ -167,7 +200,7 @@ def _byte_letters() -> list[str]:
     return [chr(byte) for byte in plain] + [chr(256 + index) for index in range(256 - len(plain))]
 
 
-def _unet() -> UNet2DConditionModel:
+def _unet(cross_attention_dim: int = 32, **more: Any) -> UNet2DConditionModel:
     return UNet2DConditionModel(
         sample_size=16,
         in_channels=4,
@@ -176,9 +209,10 @@ def _unet() -> UNet2DConditionModel:
         layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=32,
+        cross_attention_dim=cross_attention_dim,
         attention_head_dim=2,
         norm_num_groups=8,
+        **more,
     ).eval()
 
 

@@ -11,12 +11,12 @@ from inkover.errors import InkoverError
 from inkover.methods import diffedit, flowedit
 from inkover.methods.settings import build, knobs
 from inkover.models.contract import Model
-from tiny import BACKBONES, FLOWS, tiny_backbone, tiny_model
+from tiny import BACKBONES, FLOWS, tiny_backbone
 
 
-@pytest.fixture(scope="module", params=["epsilon", "v_prediction"])
+@pytest.fixture(scope="module", params=["epsilon", "v_prediction", "xl"])
 def backbone(request: pytest.FixtureRequest) -> Model:
-    return tiny_model(request.param)
+    return tiny_backbone(request.param)
 
 
 ALLOWED = [

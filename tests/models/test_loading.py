@@ -224,7 +224,7 @@ WRONG: list[tuple[Callable[[Path], None], str]] = [
     (setting("unet", quantization_config={"quant_method": "bitsandbytes"}), "its unet is quantised"),
     (
         index(_class_name="StableDiffusionXLPipeline", text_encoder_2=["transformers", "CLIPTextModelWithProjection"]),
-        r"XLPipeline \(with a text_encoder_2\); what can be used: Stable Diffusion 1.x, 2.x and 3, and Flux",
+        r"XLPipeline without a tokenizer_2; what can be used: Stable Diffusion 1.x, 2.x, XL and 3, and Flux",
     ),
     (
         index(_class_name="StableDiffusion3Pipeline", unet=None, transformer=["diffusers", "SD3Transformer2DModel"]),
@@ -240,7 +240,7 @@ WRONG: list[tuple[Callable[[Path], None], str]] = [
     ),
     (index(unet=None, transformer=["my_code", "Mine"]), r"its transformer asks for code of its own \(my_code.Mine\)"),
     (index(_class_name="KandinskyPipeline", vae=["diffusers", "VQModel"]), "whose vae is a VQModel"),
-    (setting("unet", addition_embed_type="text_time"), "it is an SDXL or a similar network; what can be used"),
+    (setting("unet", addition_embed_type="text_time"), "told more than latent, time and words; what can be used"),
     (setting("unet", in_channels=9), "reads 9 channels where the photo has 4: it is made for inpainting"),
     (setting("unet", out_channels=8), "answers with 8 channels, not 4"),
     (setting("unet", time_cond_proj_dim=256), "distilled"),
@@ -284,13 +284,14 @@ def test_live_networks_that_do_not_fit() -> None:
     parts = tiny_components()
     refused("components has no vae", {**parts, "vae": None})
     refused("its unet is of class AutoencoderKL, expected UNet2DConditionModel", {**parts, "unet": parts["vae"]})
-    refused("further networks", {**parts, "text_encoder_2": parts["text_encoder"]})
+    refused("has no tokenizer_2", {**parts, "text_encoder_2": parts["text_encoder"]})
+    refused("further networks", {**parts, "text_encoder_3": parts["text_encoder"]})
     refused("computes in float32, not in bfloat16", parts, dtype="bfloat16")
     refused("is on cpu, not on cuda", parts, device="cuda")
     refused("its unet is in training mode", {**parts, "unet": tiny_components()["unet"].train()})
     refused("float16 on a CPU", {**tiny_components(), "unet": tiny_components()["unet"].half()})
     parts["unet"].register_to_config(addition_embed_type="text_time")
-    refused("SDXL", parts)
+    refused("told more than", parts)
 
 
 def test_a_float16_autoencoder_is_used_in_float32_and_left_alone() -> None:

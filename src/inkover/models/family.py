@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Config = Mapping[str, Any]
 
-SUPPORTED = "Stable Diffusion 1.x, 2.x and 3, and Flux"
+SUPPORTED = "Stable Diffusion 1.x, 2.x, XL and 3, and Flux"
 
 Classes = Mapping[str, tuple[str, ...]]
 """Parts, and the classes of diffusers or transformers that each may have, the usual one first."""
@@ -35,6 +35,7 @@ class Family:
     ]  # the model's name, its configurations -> InkoverError or nothing
     module: str  # whose ADAPTER makes a model of the parts
     optional: tuple[str, ...] = ()  # the parts that a model may come without
+    told_by: str = ""  # the part by which it differs from a family with the same denoiser, and before which it is asked
 
     @property
     def parts(self) -> Classes:

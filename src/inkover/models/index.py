@@ -43,7 +43,8 @@ def _family(name: str, pipeline: str, index: Config) -> Family:
     """Return the family that has such a denoiser; for one that no family has, the error that says so."""
     for family in FAMILIES:
         named: Any = index.get(family.denoiser)
-        if _is_there(named) and named[1] in family.networks[family.denoiser]:
+        told = not family.told_by or _is_there(index.get(family.told_by))
+        if told and _is_there(named) and named[1] in family.networks[family.denoiser]:
             return family
     if not _is_there(index.get("unet")) and _is_there(index.get("transformer")):
         _check_class(name, pipeline, "transformer", index["transformer"], ())  # which no class is one of

@@ -26,7 +26,7 @@ HOMES = {"v1": "stable-diffusion-v1-5/stable-diffusion-v1-5", "v2": "sd2-communi
 def load_file(name: str, path: Path, config: Path | None, device: torch.device, dtype: torch.dtype) -> StableDiffusion:
     """Load a single .safetensors file; ``config`` is a folder that describes it, by default one got from the hub."""
     from inkover.models.scheduler import scheduler
-    from inkover.models.stable_diffusion import placed, stable_diffusion
+    from inkover.models.stable_diffusion import model, placed
 
     family = _family(name, path)
     layout = read_layout(name, _description(name, family, config), weights=False)
@@ -36,7 +36,7 @@ def load_file(name: str, path: Path, config: Path | None, device: torch.device, 
     fingerprint = hash_of_hashes({**file_hashes(layout), "weights": file_hash(path)})
     with quiet():
         parts = placed(_read(layout, path), device, dtype)
-    return stable_diffusion(name, parts, schedule, fingerprint)
+    return model(name, parts, schedule, fingerprint)
 
 
 def _family(name: str, path: Path) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
@@ -56,6 +56,24 @@ def _still(network: torch.nn.Module) -> Any:
     return network.eval().requires_grad_(False)
 
 
+class Networks(Protocol):
+    """The parts that are asked once the texts are read; Stable Diffusion XL has them too."""
+
+    @property
+    def unet(self) -> UNet2DConditionModel: ...
+    @property
+    def vae(self) -> AutoencoderKL: ...
+
+
+Beside = Callable[[Tensor, Sequence[Text], torch.dtype], Mapping[str, Any]]
+"""Latents, the texts of their blocks, the U-Net's dtype -> what it is told beside latent, time and words."""
+
+
+def nothing(x: Tensor, texts: Sequence[Text], dtype: torch.dtype) -> Mapping[str, Any]:
+    """Tell nothing more."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class StableDiffusion:
     """A Stable Diffusion model. State is float32 outside whatever the network's dtype is inside.
@@ -64,7 +82,7 @@ class StableDiffusion:
     """
 
     name: str
-    parts: Parts
+    parts: Networks
     scheduler: Scheduler
     resolution: int
     stride: int
@@ -74,6 +92,7 @@ class StableDiffusion:
     dtype: torch.dtype  # of the U-Net; asking the network itself costs a walk over its modules
     read: Callable[[str], Text]
     layers: tuple[Layer, ...]  # the U-Net's attention
+    beside: Beside = nothing
 
     @property
     def exact(self) -> bool:
@@ -107,15 +126,18 @@ class StableDiffusion:
         words = torch.cat([text.hidden.expand(len(x) // len(rows), -1, -1) for text in rows.values()])
         grad = torch.is_grad_enabled() and (x.requires_grad or words.requires_grad)
         with torch.set_grad_enabled(grad), tapped(self.layers, control, tuple(rows)):
-            raw = unet(x.to(self.dtype), when, encoder_hidden_states=words.to(self.dtype), return_dict=False)[0]
+            more = self.beside(x, tuple(rows.values()), self.dtype)
+            raw = unet(x.to(self.dtype), when, words.to(self.dtype), return_dict=False, **more)[0]
         return answered(self.scheduler.read, at, x, raw.to(x.dtype))
 
 
 def stable_diffusion(
     name: str,
-    parts: Parts,
+    parts: Networks,
     scheduler: Scheduler,
     fingerprint: str,
+    read: Callable[[str], Text],
+    beside: Beside = nothing,
 ) -> StableDiffusion:
     """Put a model together from its parts; what the parts do not say about themselves is worked out here."""
     pixels, side = factor(parts.vae), int(parts.unet.config.sample_size)
@@ -129,9 +151,16 @@ def stable_diffusion(
         fingerprint=fingerprint,
         device=parts.unet.device,
         dtype=parts.unet.dtype,
-        read=lru_cache(maxsize=64)(partial(read_prompt, parts)),
+        read=read,
         layers=attention_layers(parts.unet),
+        beside=beside,
     )
+
+
+def model(name: str, parts: Parts, schedule: Scheduler, fingerprint: str) -> StableDiffusion:
+    """Put a model of Stable Diffusion 1.x or 2.x together from its parts."""
+    read = lru_cache(maxsize=64)(partial(read_prompt, parts))
+    return stable_diffusion(name, parts, schedule, fingerprint, read)
 
 
 @torch.no_grad()
@@ -155,5 +184,5 @@ ADAPTER = Adapter(
     scheduler=scheduler,
     gathered=lambda parts: Parts(**parts),
     placed=placed,
-    model=stable_diffusion,
+    model=model,
 )

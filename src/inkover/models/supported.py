@@ -8,7 +8,7 @@ from inkover.errors import InkoverError
 from inkover.models.family import Config, Family, check_plain, foreign
 
 FOREIGN: Mapping[str, str] = {
-    "addition_embed_type": "it is an SDXL or a similar network",
+    "addition_embed_type": "its network is told more than latent, time and words",
     "class_embed_type": "its network wants a class label",
     "num_class_embeds": "its network wants a class label",
     "encoder_hid_dim_type": "its network wants the words, or a picture, through a projection of its own",
@@ -32,6 +32,21 @@ def _stable_diffusion(name: str, configs: Mapping[str, Config]) -> None:
     _channels(name, unet.get("in_channels", 4), unet.get("out_channels", 4), configs["vae"].get("latent_channels", 4))
     words, read = configs["text_encoder"].get("hidden_size"), unet.get("cross_attention_dim")
     _widths(name, "unet", "text_encoder", read, words)
+    _side(name, "unet", unet)
+
+
+def _stable_diffusion_xl(name: str, configs: Mapping[str, Config]) -> None:
+    unet, texts = configs["unet"], [configs["text_encoder"], configs["text_encoder_2"]]
+    if unet.get("addition_embed_type") != "text_time":
+        raise foreign(name, "it has two text encoders, and its network is not told the picture's size")
+    for key, reason in FOREIGN.items():
+        if key != "addition_embed_type" and unet.get(key) is not None:
+            raise foreign(name, reason)
+    _channels(name, unet.get("in_channels", 4), unet.get("out_channels", 4), configs["vae"].get("latent_channels", 4))
+    words = sum(int(text.get("hidden_size", 0)) for text in texts)
+    _widths(name, "unet", "text_encoder and text_encoder_2", unet.get("cross_attention_dim"), words)
+    told = 6 * int(unet.get("addition_time_embed_dim") or 0) + int(texts[1].get("projection_dim", 0))
+    _widths(name, "unet", "text_encoder_2", unet.get("projection_class_embeddings_input_dim"), told)
     _side(name, "unet", unet)
 
 
@@ -81,6 +96,20 @@ def _side(name: str, part: str, config: Config) -> None:
 CLIP = ("CLIPTokenizer", "CLIPTokenizerFast")
 T5 = ("T5TokenizerFast", "T5Tokenizer")
 
+STABLE_DIFFUSION_XL = Family(
+    name="Stable Diffusion XL",
+    denoiser="unet",
+    networks={
+        "unet": ("UNet2DConditionModel",),
+        "vae": ("AutoencoderKL",),
+        "text_encoder": ("CLIPTextModel",),
+        "text_encoder_2": ("CLIPTextModelWithProjection",),
+    },
+    tokenizers={"tokenizer": CLIP, "tokenizer_2": CLIP},
+    check=_stable_diffusion_xl,
+    module="inkover.models.stable_diffusion_xl",
+    told_by="text_encoder_2",
+)
 STABLE_DIFFUSION = Family(
     name="Stable Diffusion 1.x and 2.x",
     denoiser="unet",
@@ -121,4 +150,4 @@ FLUX = Family(
     check=_flux,
     module="inkover.models.flux",
 )
-FAMILIES = (STABLE_DIFFUSION, STABLE_DIFFUSION_3, FLUX)
+FAMILIES = (STABLE_DIFFUSION_XL, STABLE_DIFFUSION, STABLE_DIFFUSION_3, FLUX)

@@ -64,7 +64,8 @@ def _check_kinds(name: str, components: Mapping[str, Any]) -> Family:
 def _family(components: Mapping[str, Any]) -> Family:
     """Return the family that has such a denoiser; what the components lack of it is told with the parts."""
     for family in FAMILIES:
-        if isinstance(components.get(family.denoiser), _kinds(family.networks[family.denoiser])):
+        told = not family.told_by or components.get(family.told_by) is not None
+        if told and isinstance(components.get(family.denoiser), _kinds(family.networks[family.denoiser])):
             return family
     return STABLE_DIFFUSION
 

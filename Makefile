@@ -4,13 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo picture test lint fix clean
+.PHONY: demo picture pictures test lint fix clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python examples/demo.py
 
 picture: demo
 	cp demo/before-after.png docs/images/before-after.png
+
+pictures: $(VENV)/.installed
+	$(BIN)/python examples/pictures.py
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2

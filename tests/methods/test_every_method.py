@@ -41,7 +41,7 @@ TURNED: dict[str, Any] = {
     "spacing": "trailing",
     "guidance_from": 0.3,
     "guidance_to": 0.6,
-    "rescale": 0.7,
+    "rescale": 0.3,
 }
 prompts = st.sampled_from(["a red ball on grass", "a blue ball on sand", "mug", "seven green pears on grass"])
 sides = st.integers(2, 10)

@@ -214,6 +214,11 @@ def test_every_knob_changes_the_result(network: Model, knob: Any) -> None:
     assert not torch.equal(one, other)
 
 
+def test_a_negative_text_that_nothing_is_led_away_from_is_refused(network: Model) -> None:
+    with pytest.raises(InkoverError, match="no effect at source_guidance 1"):
+        leditspp.edit(job(network, BALL, source="a ball"), Settings(steps=4, negative="mug", source_guidance=1))
+
+
 def test_a_mask_keeps_the_rest_of_the_photo_to_the_bit(network: Model) -> None:
     mask = torch.zeros(1, 1, 8, 12)
     mask[..., 2:5, 3:7] = 1

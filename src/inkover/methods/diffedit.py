@@ -24,7 +24,7 @@ class Settings:
 
     steps: int = parts.steps_knob()
     strength: float = parts.strength_knob(0.8)
-    guidance: float = parts.guidance_knob(5.0)
+    guidance: float = parts.guidance_knob(4.0)
     sampler: str = parts.sampler_knob(parts.TRACEABLE)
     negative: str = parts.negative_knob()
     noises: int = knob(10, "how many noises the mask is averaged over", low=1, high=1000, stage="mask")
@@ -34,7 +34,7 @@ class Settings:
     spacing: str = parts.spacing_knob()
     guidance_from: float = parts.guidance_from_knob()
     guidance_to: float = parts.guidance_to_knob()
-    rescale: float = parts.rescale_knob()
+    rescale: float = parts.rescale_knob(0.7)
 
     def __post_init__(self) -> None:
         parts.check_traceable(self.sampler)

@@ -51,7 +51,7 @@ class Settings:
     def __post_init__(self) -> None:
         parts.check_traceable(self.sampler)
         check(self)
-        parts.check_negative(self.negative, self.source_guidance)
+        parts.check_readable(self.negative)
         if self.masks == "none" and self.threshold != 0.9:
             raise InkoverError("threshold has no effect at masks none: leave it out, or give masks=both")
         if self.cooldown <= self.warmup:
@@ -146,6 +146,8 @@ def _followed(task: Task, knobs: Settings) -> tuple[str, str]:
 
 def _base(task: Task, knobs: Settings) -> dict[str, Text]:
     source, negative = _followed(task, knobs)
+    if task.source and negative and knobs.source_guidance == 1:
+        raise InkoverError("negative has no effect at source_guidance 1: raise it, or leave negative out")
     if source == negative or knobs.source_guidance == 1:
         return {"source": task.model.text(source)}
     return {"source/null": task.model.text(negative), "source": task.model.text(source)}

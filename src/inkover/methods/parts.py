@@ -16,6 +16,7 @@ from inkover.diffusion.level import Level, Levels, Prediction
 from inkover.diffusion.schedule import KINDS, Spacing
 from inkover.errors import InkoverError
 from inkover.inversions.parts import told
+from inkover.knobs import knobs as knobs_of
 from inkover.methods.contract import Task, knob
 from inkover.models.contract import Model, Text
 
@@ -82,9 +83,9 @@ def guidance_to_knob() -> Any:
     return knob(1.0, text, low=0, high=1, stage="edit")
 
 
-def rescale_knob() -> Any:
+def rescale_knob(default: float = 0.0) -> Any:
     text = "how much of the contrast that guidance adds is taken back; 0 is none, 0.7 is usual at high guidance"
-    return knob(0.0, text, low=0, high=1, stage="edit")
+    return knob(default, text, low=0, high=1, stage="edit")
 
 
 def sampler_knob(choices: tuple[str, ...]) -> Any:
@@ -114,25 +115,30 @@ def check_traceable(sampler: object) -> None:
 
 def check_negative(negative: str, guidance: float) -> None:
     """Refuse a negative prompt that would change nothing, or that no model reads."""
+    check_readable(negative)
+    if negative and guidance == 1:
+        raise InkoverError(f"negative {negative!r} has no effect at guidance 1: raise guidance or leave negative out")
+
+
+def check_readable(negative: str) -> None:
+    """Refuse a negative prompt that no model reads."""
     if negative and not (negative.strip() and negative.isprintable()):
         raise InkoverError(
             f"negative {negative!r} is no text that a model reads: write one line of words, or leave it out"
         )
     if negative and emphasis.parse(negative).weights:
         raise InkoverError(f"the words of negative {negative!r} cannot be weighed: leave the weights out")
-    if negative and guidance == 1:
-        raise InkoverError(f"negative {negative!r} has no effect at guidance 1: raise guidance or leave negative out")
+
+
+AROUND = {"guidance_from": 0.0, "guidance_to": 1.0, "rescale": 0.0}
+"""The knobs around guidance, and where they change nothing."""
 
 
 def check_guidance(knobs: Guidance) -> None:
     """Refuse knobs around guidance that would change nothing."""
     check_negative(knobs.negative, knobs.guidance)
-    given = {
-        "guidance_from": knobs.guidance_from != 0,
-        "guidance_to": knobs.guidance_to != 1,
-        "rescale": knobs.rescale != 0,
-    }
-    idle = [name for name in given if given[name]]
+    usual = {knob.name: knob.default for knob in knobs_of(type(knobs))}
+    idle = [name for name in AROUND if getattr(knobs, name) not in (AROUND[name], usual[name])]
     if knobs.guidance == 1 and idle:
         raise InkoverError(f"{idle[0]} has no effect at guidance 1: raise guidance or leave {idle[0]} out")
     if knobs.guidance != 1:

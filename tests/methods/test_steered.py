@@ -15,7 +15,7 @@ from counted import Counted
 from inkover import methods
 from inkover.errors import InkoverError
 from inkover.inversions import direct
-from inkover.methods import masactrl, p2p, tracks
+from inkover.methods import masactrl, p2p, tracks, wording
 from inkover.methods.contract import Method, Task
 from inkover.methods.settings import build, knobs
 from inkover.models.contract import Model
@@ -53,7 +53,7 @@ TURNED: dict[str, dict[str, Any]] = {
     "spacing": {"spacing": "trailing"},
     "guidance_from": {"guidance_from": 0.5},
     "guidance_to": {"guidance_to": 0.5},
-    "rescale": {"rescale": 0.7},
+    "rescale": {"rescale": 0.3},
 }
 
 
@@ -151,7 +151,7 @@ def test_a_kept_photo_is_not_asked_again_and_changes_rounding_alone(more: dict[s
 def test_the_published_walks_cost_at_most_what_they_are_known_for() -> None:
     costs = {name: sum(p2p.cost(p2p.Settings(inversion=name)).values()) for name in tracks.RETRACED}
     assert costs["ddim"] <= 250 and costs["negative-prompt"] <= 200 and costs["direct"] <= 200
-    assert costs == {"direct": 190, "ddim": 230, "null-text": 50 * 13 + 180, "negative-prompt": 190}
+    assert costs == {"direct": 200, "ddim": 250, "null-text": 50 * 13 + 200, "negative-prompt": 200}
 
 
 @every
@@ -204,11 +204,36 @@ def test_with_equal_texts_the_change_walks_as_the_photo_does(
     assert len(seen) == 5 and all(torch.equal(x, y) for x, y in seen)
 
 
+def test_the_blend_that_nobody_named_is_of_the_words_that_differ(network: Model) -> None:
+    of = job(network)
+    assert torch.equal(p2p.edit(of, p2p.Settings(steps=4)),
+                       p2p.edit(of, p2p.Settings(steps=4, blend="red ball -> blue ball")))  # fmt: skip
+    assert not torch.equal(p2p.edit(of, p2p.Settings(steps=4, blend_threshold=0.97)),
+                           p2p.edit(of, p2p.Settings(steps=4, blend="")))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "source, target, before, after",
+    [
+        ("a red ball on grass", "a blue ball on grass", "red ball", "blue ball"),
+        ("a ball on grass", "a cube on grass", "ball", "cube"),
+        ("a mug on grass", "A mug on Sand", "grass", "Sand"),
+        ("a mug on grass", "a shiny mug on grass", "mug", "shiny mug"),
+        ("a duck, and a pink cone", "a duck, and a green cone", "pink cone", "green cone"),
+        ("a mug", "a mug", "", ""),
+    ],
+)
+def test_words_that_differ_and_the_thing_that_they_are_of(source: str, target: str, before: str, after: str) -> None:
+    spans = wording.differing(source, target)
+    for text, found, expected in zip((source, target), spans, (before, after), strict=True):
+        assert " ".join(text[start:end] for start, end in found) == expected
+
+
 def test_with_no_control_prompt_to_prompt_is_a_plain_walk(network: Model) -> None:
-    free = p2p.edit(job(network), p2p.Settings(steps=5, cross=0.0, layout=0.0, inversion="ddim"))
+    free = p2p.edit(job(network), p2p.Settings(steps=5, cross=0.0, layout=0.0, inversion="ddim", blend=""))
     plain = methods.get("ddim")
     # the one row in another batch: equal but for rounding
-    expected = plain.edit(job(network), build(plain, {"steps": 5, "strength": 1.0}))
+    expected = plain.edit(job(network), build(plain, {"steps": 5, "strength": 1.0, "guidance": 4.0, "rescale": 0.7}))
     torch.testing.assert_close(free, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -240,10 +265,10 @@ def _fields(found: Task) -> tuple[Any, ...]:
         ("p2p", {"iterations": 3}, "iterations is a knob of inversion 'null-text', and 'direct' is chosen"),
         ("p2p", {"inversion": "negative-prompt", "negative": "mug"}, "negative has no effect"),
         ("p2p", {"inversion": "negative-prompt", "threshold": "hard"}, "no effect at quantile 0"),
-        ("p2p", {"blend_threshold": 0.5}, "name its words too"),
+        ("p2p", {"blend": "", "blend_threshold": 0.5}, "name its words too"),
         ("p2p", {"layout": 0, "layout_side": 8}, "no effect at layout 0"),
         ("p2p", {"keep": True, "inversion": "ddim"}, "inversion=direct"),
-        ("p2p", {"keep": True, "cross": 0, "layout": 0}, "raise cross or layout"),
+        ("p2p", {"keep": True, "cross": 0, "layout": 0, "blend": ""}, "raise cross or layout"),
         ("p2p", {"cross_words": "ball"}, "says no part of the steps"),
         ("p2p", {"blend": "ball ->"}, "leaves a side of the arrow empty"),
         ("p2p", {"sampler": "dpmpp-2m"}, "looks a step back"),

@@ -31,7 +31,7 @@ class Settings:
 
     steps: int = parts.steps_knob()
     strength: float = parts.strength_knob(1.0)
-    guidance: float = parts.guidance_knob()
+    guidance: float = parts.guidance_knob(4.0)
     sampler: str = parts.sampler_knob(parts.TRACEABLE)
     negative: str = parts.negative_knob()
     inversion: str = tracks.inversion_knob(tracks.RETRACED)
@@ -44,7 +44,11 @@ class Settings:
     cross_words: str = knob("", "the same for single words of the target: ball:0.4, grass:0.2..0.8")
     layout: float = knob(0.4, "part of the steps in which the change keeps the photo's layout", low=0, high=1)
     layout_side: int = knob(16, "side of the largest grid of features whose layout is kept", low=1, high=1024)
-    blend: str = knob("", "change only where these words are looked at: ball, or ball -> cube, a side for each text")
+    blend: str = knob(
+        wording.AUTO,
+        "change only where these words are looked at: ball, or ball -> cube, a side for each text; auto is those in "
+        "which the texts differ, nothing is everywhere",
+    )
     blend_threshold: float = knob(0.3, "part of the strongest look at which the blend begins", low=0.01, high=0.99)
     blend_from: float = knob(0.2, "part of the steps after which the blend begins", low=0, high=0.99)
     keep: bool = knob(
@@ -60,7 +64,7 @@ class Settings:
     spacing: str = parts.spacing_knob()
     guidance_from: float = parts.guidance_from_knob()
     guidance_to: float = parts.guidance_to_knob()
-    rescale: float = parts.rescale_knob()
+    rescale: float = parts.rescale_knob(0.7)
 
     def __post_init__(self) -> None:
         parts.check_traceable(self.sampler)
@@ -107,7 +111,7 @@ def edit(task: Task, knobs: Settings) -> Tensor:
     with task.watch.stage("edit", len(levels) - 1):
         for step, kept in enumerate(track.latents[1:]):
             seen = list[Seen]()
-            rows = walk.rows(step, beside(knobs, step) and not memory)
+            rows = walk.rows(step, beside(knobs, step, bool(plan.blend)) and not memory)
             noting = looking(seen, tuple(plan.blend)) if plan.blend else None
             # where guidance leads away from the photo's own text, that row must stay equal to the photo's, to the bit
             alike = ("target/null",) if walk.use.selfless and "target/null" in rows else ()
@@ -157,12 +161,12 @@ def steering(plan: Plan, knobs: Settings, step: int, alike: tuple[str, ...] = ()
     )
 
 
-def beside(knobs: Settings, step: int) -> bool:
+def beside(knobs: Settings, step: int, blends: bool = True) -> bool:
     """Tell whether the photo's row is asked in a step: where the change looks at it, now or (of a row that has to find
     its own way) later."""
     ahead = [step] if tracks.pinned(knobs) else range(step, _steps(knobs))
     spans = [(0.0, knobs.cross), (0.0, knobs.layout), *wording.parts_of(knobs.cross_words).values()]
-    return bool(knobs.blend) or any(within(k, _steps(knobs), span) for k in ahead for span in spans)
+    return (bool(knobs.blend) and blends) or any(within(k, _steps(knobs), span) for k in ahead for span in spans)
 
 
 def _steps(knobs: Settings) -> int:

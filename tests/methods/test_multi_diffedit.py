@@ -159,7 +159,7 @@ TURNED: dict[str, dict[str, Any]] = {
     "spacing": {"spacing": "trailing"},
     "guidance_from": {"guidance_from": 0.5},
     "guidance_to": {"guidance_to": 0.5},
-    "rescale": {"rescale": 0.7},
+    "rescale": {"rescale": 0.3},
     "steps": {"steps": 9},
 }
 

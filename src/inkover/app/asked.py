@@ -42,8 +42,14 @@ def wish(
     """Check everything that needs no model, the cheap things first."""
     written = prompts(source, target, several)
     chosen = methods.get(method)
-    made = build(chosen, settings, masked=masked, looking=looking)
+    own = edits.all_masked(several) if several and chosen.find_masks is not None else masked
+    made = build(chosen, settings, masked=own, looking=looking)
     texts = weighed(chosen, *written)
+    if windows and chosen.steers(made):
+        raise InkoverError(
+            f"method {chosen.name!r} steers attention, and each window would look only at itself: leave --windows out, "
+            "or give a method such as diffedit"
+        )
     check_edges(chosen, masked, grow, feather)
     clean = _cleanup(cleanup)
     edges = float(grow), None if feather is None else float(feather)  # numpy's numbers are none that JSON can hold
@@ -54,6 +60,7 @@ def wish(
 
 def usual_method(several: Sequence[object]) -> str:
     """Return the method that is meant when none is named."""
+    edits.check_list(several)
     if not several:
         return methods.names()[0]
     return "multi-diffedit" if any(edit.source for edit in several if isinstance(edit, Edit)) else "ledits++"

@@ -175,10 +175,11 @@ class Editor:
         self._check_prompts(wish)
         meter.seconds["photo"] += spent
         meter.seconds["load"] += self.load_seconds
+        looked = not wish.has_masks(given is not None)
         wish, found, seen = self._found(model, wish, given)
         start = found if given is None else given
         with meter.timed("photo"):
-            mask, feather = _everywhere(wish) if start is None else flow.shaped(start, wish.grow, wish.feather)
+            wish, mask, feather = self._shaped(wish, start, given is not None)
         drawing, photo, forgotten = None, wish.photo, list[str]()
         if mask.any():
             view = self._view(model, wish, mask if start is not None else None, seen)
@@ -199,10 +200,21 @@ class Editor:
                 *(_still(wish, drawing) if mask.any() else (_empty(wish, given is not None),)),
             ),
             acted=dict(meter.acts),
-            notes=(*self._notes(wish, meter, given is not None), *_narrowed(wish, mask, feather)),
+            notes=(*self._notes(wish, meter, not looked), *_narrowed(wish, mask, feather)),
             found=found,
             drawn=drawing,
         )
+
+    def _shaped(self, wish: Wish, start: Mask | None, given: bool) -> tuple[Wish, Mask, float]:
+        """Grow and soften what is to be changed: a mask for all of it, or each of several edits' own."""
+        if start is None:
+            return wish, *_everywhere(wish)
+        if given or not wish.edits or wish.method.find_masks is None:
+            return wish, *flow.shaped(start, wish.grow, wish.feather)
+        shaped = [flow.shaped(one.mask, wish.grow, wish.feather) for one in wish.edits if one.mask is not None]
+        edits = tuple(replace(one, mask=mask) for one, (mask, _) in zip(wish.edits, shaped, strict=True))
+        whole: Mask = np.stack([mask for mask, _ in shaped]).max(0)
+        return replace(wish, edits=edits), whole, max(feather for _, feather in shaped)
 
     def _view(self, model: Counted, wish: Wish, mask: Mask | None, seen: View | None) -> View:
         """Return what is worked on: all of the photo, or what is around the mask where no windows show all of it."""
@@ -312,10 +324,12 @@ def _still(wish: Wish, drawing: Drawn | None) -> tuple[str, ...]:
 
 def _emptied(wish: Wish) -> tuple[str, ...]:
     """Say of each of several edits whose mask selects nothing which knobs make it larger."""
+    shared = len(wish.edits) > 1 and getattr(wish.settings, "overlap", "") == "owner"
+    other = "give overlap=combined, " if shared else ""
     empty = [wanted.change for wanted in wish.edits if wanted.mask is not None and not wanted.mask.any()]
     return tuple(
-        f"the mask of {change.text!r} is empty, so that nothing is changed for it: lower its threshold, "
-        "give overlap=combined, or hand it a mask"
+        f"the mask of {change.text!r} is empty, so that nothing is changed for it: lower its threshold, {other}"
+        "or hand it a mask"
         for change in empty
     )
 
@@ -331,9 +345,11 @@ def _empty(wish: Wish, masked: bool) -> str:
     if masked:
         return "the mask is empty, so the photo stays as it is: grow less negatively, or give a larger mask"
     threshold = getattr(wish.settings, "threshold", None)
-    knob = "" if threshold is None else f"lower the threshold, --set threshold={threshold / 2:g}, or "
+    lower = "" if threshold is None else "lower the threshold, or "
+    if isinstance(threshold, float) and threshold > 0:
+        lower = f"lower the threshold, --set threshold={threshold / 2:g}, or "
     shrunk = "grow less negatively, or " if wish.grow < 0 else ""
-    return f"the mask is empty, so the photo stays as it is: {shrunk}{knob}give a mask, --mask FILE"
+    return f"the mask is empty, so the photo stays as it is: {shrunk}{lower}give a mask, --mask FILE"
 
 
 def _unread(wish: Wish, meter: Meter) -> tuple[str, ...]:
@@ -352,6 +368,8 @@ def _unseeded(wish: Wish, masked: bool) -> tuple[str, ...]:
 
 def _idle(wish: Wish, meter: Meter) -> tuple[str, ...]:
     """Say so of each of several edits that no step was asked about."""
+    if wish.method.compares:
+        return ()  # of an empty mask there is a warning
     idle = [wanted.change.text for k, wanted in enumerate(wish.edits) if k not in meter.acts]
     return tuple(f"{text!r} never acts: check its guidance, warmup, cooldown and mask" for text in idle)
 

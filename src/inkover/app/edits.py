@@ -11,6 +11,7 @@ from typing import Any
 from inkover.app import inputs
 from inkover.app.flow import Mask, Wanted
 from inkover.app.recipe import Change, File
+from inkover.attention import emphasis
 from inkover.errors import InkoverError, nearest
 from inkover.knobs import named, parse
 from inkover.methods.contract import Method
@@ -41,9 +42,12 @@ def turned(typed: str, method: Method) -> Edit:
 
 
 def parsed(typed: str, away: bool, method: Method) -> Edit:
-    """Read ``words:guidance=8,mask=FILE``: the options follow the last colon outside parentheses."""
-    at = _last_colon(typed)
-    if at is None or not _OPTION.match(typed[at + 1 :]):
+    """Read ``words:guidance=8,mask=FILE``: the options follow the last colon outside parentheses.
+
+    A colon inside an option, as in a file's name, is none of these.
+    """
+    at = next((colon for colon in _colons(typed) if _OPTION.match(typed[colon + 1 :])), None)
+    if at is None:
         return Edit(typed.strip(), away)
     options = [option for option in typed[at + 1 :].split(",") if option.strip()]
     files = [option.partition("=")[2].strip() for option in options if option.partition("=")[0].strip() == MASK]
@@ -54,15 +58,15 @@ def parsed(typed: str, away: bool, method: Method) -> Edit:
     return Edit(typed[:at].strip(), away, "", values, files[0] if files else None)
 
 
-def _last_colon(typed: str) -> int | None:
-    """Return where the last colon outside parentheses is."""
-    depth, found = 0, None
+def _colons(typed: str) -> list[int]:
+    """Return where the colons outside parentheses are."""
+    depth, found = 0, list[int]()
     for index, letter in enumerate(typed):
         depth += (letter == "(") - (letter == ")")
         if depth < 0:
             raise InkoverError(f"{typed!r} closes a parenthesis at {typed[index:][:12]!r} that it never opened")
         if letter == ":" and depth == 0:
-            found = index
+            found.append(index)
     if depth:
         raise InkoverError(f"{typed!r} opens a parenthesis that it never closes")
     return found
@@ -71,6 +75,12 @@ def _last_colon(typed: str) -> int | None:
 def _long(option: str) -> str:
     name, equals, value = option.strip().partition("=")
     return f"{SHORT.get(name.strip(), name)}{equals}{value}"
+
+
+def check_list(edits: object) -> None:
+    """Refuse what is no list of edits."""
+    if isinstance(edits, str) or not isinstance(edits, Sequence):
+        raise InkoverError(f"edits are {edits!r}: hand over a list of inkover.Edit(TEXT)")
 
 
 def checked(edits: Sequence[Edit], method: Method, settings: Any, size: tuple[int, int]) -> tuple[Wanted, ...]:
@@ -98,20 +108,38 @@ def _read(change: Change) -> str:
 def _checked(edit: Edit, method: Method, settings: Any, size: tuple[int, int]) -> Wanted:
     if not isinstance(edit, Edit):
         raise InkoverError(f"the edit {edit!r} is none: hand over inkover.Edit(TEXT)")
-    text = inputs.text("edit's", edit.text)
+    if not isinstance(edit.away, bool) or not isinstance(edit.settings, Mapping):
+        raise InkoverError(f"{edit!r} is none: away is true or false, and settings are names with values")
+    text = _unweighed(inputs.text("edit's", edit.text))
     if not text:
         raise InkoverError('an edit has no words: say what comes or goes, --add "a mushroom"')
-    source = inputs.text("edit's source", edit.source)
+    source = _unweighed(inputs.text("edit's source", edit.source))
     _check_kind(edit, method)
     owner, given = f"an edit of method {method.name!r}", dict[str, Any]()
     for name, value in edit.settings.items():
         knob = named(owner, method.settings, SHORT.get(name, name)).name
         if knob not in method.several:
             raise InkoverError(f"{knob} is one for all edits, not for {text!r} alone: {nearest(name, method.several)}")
+        if knob in given:
+            raise InkoverError(f"{knob} of {text!r} is given twice: give it once")
+        if edit.mask is not None and named(owner, method.settings, knob).stage == "mask":
+            raise InkoverError(f"{knob} shapes the mask that is looked for, and {text!r} has its own: leave one out")
         given[knob] = value
     replace(settings, **given)  # refuses what is out of range, and what has no effect
     mask = None if edit.mask is None else inputs.mask(edit.mask, size)
     return Wanted(Change(text, edit.away, source, given, inputs.mask_file(edit.mask)), mask)
+
+
+def _unweighed(text: str) -> str:
+    read = emphasis.parse(text)
+    if read.weights:
+        raise InkoverError(f"the words of {text!r} cannot be weighed: leave the weights out")
+    return read.text
+
+
+def all_masked(edits: Sequence[Edit]) -> bool:
+    """Tell whether each edit has a mask, so that none is looked for."""
+    return all(isinstance(edit, Edit) and edit.mask is not None for edit in edits)
 
 
 def _check_kind(edit: Edit, method: Method) -> None:

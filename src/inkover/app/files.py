@@ -19,13 +19,18 @@ def check_side_output(path: Path, option: str, suffix: str, taken: Sequence[Path
     """Refuse, before any work, a mask or recipe file that could not or should not be written."""
     if path.suffix.lower() != suffix:
         raise InkoverError(f"{option} {path} would be a {suffix} file: write {option} {path.with_suffix(suffix)}")
-    if any(same(path, other) for other in taken):
-        raise InkoverError(f"{option} {path} is in use as another file of this command: choose another name")
+    check_unused(path, option, taken)
     check_folder(path, option)
     if path.is_dir():
         raise InkoverError(f"{option} {path} is a folder: give a file name, such as {path / ('out' + suffix)}")
     if os.path.lexists(path) and not force:
         raise InkoverError(f"{path} exists: choose another name or add --force")
+
+
+def check_unused(path: Path, option: str, taken: Sequence[Path]) -> None:
+    """Refuse to write over a file that went in."""
+    if any(same(path, other) for other in taken):
+        raise InkoverError(f"{option} {path} is in use as another file of this command: choose another name")
 
 
 def check_folder(path: Path, option: str) -> None:

@@ -18,7 +18,7 @@ from inkover.app.cleanup import Cleanup
 from inkover.app.meter import Counted, Meter, SourceText
 from inkover.app.recipe import Change
 from inkover.attention.words import Span
-from inkover.masks import shape
+from inkover.masks import overlap, shape
 from inkover.methods.contract import Concept, Forgetful, Method, Task, Tracks
 from inkover.models.windowed import windowed
 from inkover.photo import Canvas, Photo
@@ -28,6 +28,7 @@ Mask = NDArray[np.float32]
 
 
 FORGETFUL = Forgetful()
+RIPPLE = 1e-3  # less of a mask is what resampling leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,12 @@ class Wish:
     cleanup: Cleanup = Cleanup()
     edits: tuple[Wanted, ...] = ()  # in place of the target
     windows: bool = False  # worked on whole, at its own size, through windows of the model's
+
+    def has_masks(self, given: bool) -> bool:
+        """Tell whether no mask is looked for, ``given`` telling of one for all of it."""
+        if self.edits and self.method.find_masks is not None:
+            return all(wanted.mask is not None for wanted in self.edits)
+        return given
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +156,12 @@ def laid(meter: Meter, wish: Wish, mask: Mask, drawing: Drawn) -> Photo:
 
 def _latent_mask(mask: Mask, view: View) -> Tensor:
     """Return 1 for every latent cell that the mask touches: how much of it shows is decided on the photo's pixels."""
+    return (_touched(mask, view) > RIPPLE).float()
+
+
+def _touched(mask: Mask, view: View) -> Tensor:  # (1, 1, h, w) of cells, in [0, 1]
     touched = torch.from_numpy(view.canvas.touched(mask))[None, None]
-    cells = functional.adaptive_max_pool2d(touched, view.latent.shape[-2:])
-    return (cells > 1e-3).float()  # less is the resampling's ripple
+    return functional.adaptive_max_pool2d(touched, view.latent.shape[-2:])
 
 
 def pixels(model: Counted, latent: Tensor) -> NDArray[np.float32]:
@@ -163,12 +173,20 @@ def pixels(model: Counted, latent: Tensor) -> NDArray[np.float32]:
 
 def _task(model: Counted, wish: Wish, view: View, mask: Tensor | None, tracks: Tracks = FORGETFUL) -> Task:
     source, latent = SourceText(wish.source), view.latent
-    concepts = tuple(_concept(wanted, view) for wanted in wish.edits)
+    masks = _own_masks(wish, view)
+    concepts = tuple(_concept(wanted.change, mask) for wanted, mask in zip(wish.edits, masks, strict=True))
     seen = windowed(model) if wish.windows else model
     return Task(seen, latent, source, wish.target, wish.seed, model.meter, mask, tracks, wish.weights, concepts)
 
 
-def _concept(wanted: Wanted, view: View) -> Concept:
-    change, mask = wanted.change, wanted.mask
-    own = None if mask is None else _latent_mask(mask, view).to(view.latent.device)
-    return Concept(change.text, change.away, change.source, change.settings, own)
+def _concept(change: Change, mask: Tensor | None) -> Concept:
+    return Concept(change.text, change.away, change.source, change.settings, mask)
+
+
+def _own_masks(wish: Wish, view: View) -> list[Tensor | None]:
+    """Return each edit's mask on the view's cells; where masks share no place, their soft edges share none either."""
+    soft = [None if one.mask is None else _touched(one.mask, view).to(view.latent.device) for one in wish.edits]
+    there = [mask for mask in soft if mask is not None]
+    if len(there) == len(soft) > 1 and getattr(wish.settings, "overlap", "") == "owner":
+        return [*overlap.parted(there, RIPPLE)]
+    return [None if mask is None else (mask > RIPPLE).float() for mask in soft]

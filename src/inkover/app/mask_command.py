@@ -20,7 +20,8 @@ def run(ask: Ask, engine: Engine, manner: Manner, output: Path, force: bool) -> 
     wish = request.wish(ask, looking=True)
     if wish.method.find_mask is None:
         raise InkoverError(f"method {wish.method.name!r} finds no mask: choose one that does, {asked.finders()}")
-    targets = _targets(output, len(wish.edits), ask.photo, force)
+    masks = [Path(one.change.mask.file) for one in wish.edits if one.change.mask and one.change.mask.file]
+    targets = _targets(output, len(wish.edits), [ask.photo, *masks], force)
     with progress.shown(manner.quiet) as show:
         meter = Meter(show)
         meter.seconds["photo"] += time.perf_counter() - start
@@ -28,6 +29,8 @@ def run(ask: Ask, engine: Engine, manner: Manner, output: Path, force: bool) -> 
         loading.say_small_world(editor, manner)
         found = editor.look(wish, meter)
     start = time.perf_counter()
+    if found.each:
+        _made(output)
     with files.together() as put:
         for path, mask in zip(targets, found.each or (found.mask,), strict=False):
             put(path, partial(write_mask, mask))
@@ -40,19 +43,23 @@ def run(ask: Ask, engine: Engine, manner: Manner, output: Path, force: bool) -> 
     report.say_mask(row, manner)
 
 
-def _targets(output: Path, edits: int, photo: Path, force: bool) -> list[Path]:
+def _made(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InkoverError(f"cannot make the folder {folder} ({error.strerror}): give another with -o") from None
+
+
+def _targets(output: Path, edits: int, taken: list[Path], force: bool) -> list[Path]:
     """Return the file of the mask, or, of several edits, those of all masks and of the overlay, in a folder."""
     if not edits:
-        files.check_side_output(output, "-o", ".png", [photo], force)
+        files.check_side_output(output, "-o", ".png", taken, force)
         return [output]
     if output.suffix and not output.is_dir():
         raise InkoverError(f"-o {output} is one file, and there is a mask for each edit: give a folder, -o masks/")
     files.check_folder(output, "-o")
-    try:
-        output.mkdir(exist_ok=True)
-    except OSError as error:
-        raise InkoverError(f"cannot make the folder {output} ({error.strerror}): give another with -o") from None
     targets = [output / f"{number}.png" for number in range(1, edits + 1)] + [output / "overlay.png"]
-    for target in targets:
-        files.check_side_output(target, "-o", ".png", [photo], force)
+    if output.is_dir():
+        for target in targets:
+            files.check_side_output(target, "-o", ".png", taken, force)
     return targets

@@ -72,6 +72,11 @@ class Recipe:
     mark: bool = True
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
 
+    def inputs(self) -> list[Path]:
+        """Return the files that went in: nothing is ever written over them."""
+        masks = [edit.mask for edit in self.edits]
+        return [Path(one.file) for one in (self.photo, self.mask, *masks) if one is not None and one.file is not None]
+
     def to_json(self) -> str:
         """Return the recipe as JSON, keys in reading order."""
         edits = tuple(replace(edit, settings=dict(edit.settings)) for edit in self.edits)

@@ -43,13 +43,21 @@ def _edits(result: Result) -> Row:
     """Say of each of several edits where it acted, on the mean over its steps, and what it took."""
     if not result.record.edits:
         return {}
-    acts = [result.acted.get(k, Acts()) for k in range(len(result.record.edits))]
+    acts, part = [result.acted.get(k, Acts()) for k in range(len(result.record.edits))], _part(result)
     return {
         "edits": [
-            {"text": edit.text, "mask_area": one.area / max(one.samples, 1), "samples": one.samples}
+            {"text": edit.text, "mask_area": part * one.area / max(one.samples, 1), "samples": one.samples}
             for edit, one in zip(result.record.edits, acts, strict=True)
         ]
     }
+
+
+def _part(result: Result) -> float:
+    """Return how much of the photo was worked on."""
+    if result.drawn is None:
+        return 0.0
+    (tall, wide), (height, width) = result.drawn.canvas.box_size, result.drawn.canvas.size
+    return tall * wide / (height * width)
 
 
 def mask_row(found: Found, output: Path, each: Sequence[Path] = ()) -> Row:

@@ -38,9 +38,11 @@ class Result:
         recipe without it was repeated), ``force`` writes over a file of that name.
         """
         from inkover import photo as photos
+        from inkover.app.files import check_unused
 
         done = self.record if mark is None else replace(self.record, mark=mark)
         photos.check_output(self.original.path, Path(path), force)
+        check_unused(Path(path), "the photo", self.record.inputs())
         photos.write(self.photo, Path(path), self.original, self.mask, mark=done.mark)
         return done
 
@@ -91,10 +93,12 @@ class Found:
 
     def save_overlay(self, path: str | Path) -> None:
         """Write the photo under its masks, each in a colour of its own with its words, as PNG to look at."""
+        from inkover.app.files import check_side_output
         from inkover.masks.overlay import write_overlay
 
         edits = self.record.edits
         words = [f"{edit.source} -> {edit.text}" for edit in edits] or [f"{self.record.source} -> {self.record.target}"]
+        check_side_output(Path(path), "the overlay", ".png", self.record.inputs(), force=True)
         write_overlay(self.photo, self.each or (self.mask,), words, Path(path))
 
 
@@ -103,6 +107,5 @@ def _write_mask(mask: Mask, path: Path, record: Recipe) -> None:
     from inkover.app.files import check_side_output
     from inkover.masks.files import write_mask
 
-    inputs = [Path(one.file) for one in (record.photo, record.mask) if one is not None and one.file is not None]
-    check_side_output(path, "the mask", ".png", inputs, force=True)
+    check_side_output(path, "the mask", ".png", record.inputs(), force=True)
     write_mask(mask, path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -24,6 +23,16 @@ def owned(masks: Sequence[Tensor], maps: Sequence[Tensor]) -> list[Tensor]:
     return [mask * (first == k) for k, mask in enumerate(masks)]
 
 
+def parted(masks: Sequence[Tensor], least: float) -> list[Tensor]:
+    """Return hard masks of soft ones that share no place: each goes to the mask that is largest there, over ``least``.
+
+    Of equal ones the first has it.
+    """
+    values = torch.cat(list(masks))
+    first = values.argmax(0, keepdim=True)
+    return [((mask > least) & (first == k)).to(mask.dtype) for k, mask in enumerate(masks)]
+
+
 def prior(masks: Sequence[Tensor]) -> list[Tensor]:
     """Give each place to the first of the masks that hold it: their order counts. Soft masks leave the rest."""
     left, found = torch.ones_like(masks[0]), list[Tensor]()
@@ -35,14 +44,15 @@ def prior(masks: Sequence[Tensor]) -> list[Tensor]:
 
 def combined(masks: Sequence[Tensor]) -> list[Region]:
     """Return disjoint regions: each mask's own part, and for every set of hard masks that overlap a part of its own."""
-    indices, regions = range(len(masks)), list[Region]()
-    held = torch.cat([mask > 0 for mask in masks])
-    for size in range(1, len(masks) + 1):
-        for members in combinations(indices, size):
-            exact = torch.stack([held[k] if k in members else ~held[k] for k in indices]).all(0)
-            if exact.any():
-                regions.append((members, exact[None].to(masks[0].dtype)))
-    return regions
+    held = torch.cat([mask > 0 for mask in masks])[:, 0]  # (masks, h, w)
+    sets, which = torch.unique(held.flatten(1).T, dim=0, return_inverse=True)
+    found = list[Region]()
+    for number, row in enumerate(sets.tolist()):
+        members = tuple(k for k, there in enumerate(row) if there)
+        if members:
+            region = (which == number).view(1, 1, *held.shape[1:])
+            found.append((members, region.to(masks[0].dtype)))
+    return sorted(found, key=lambda one: (len(one[0]), one[0]))
 
 
 def overlapping(masks: Sequence[Tensor]) -> bool:

@@ -84,6 +84,16 @@ class Task:
         return gaussian(self.photo, self.seed, name, index)
 
 
+def unsteered(settings: Any) -> bool:
+    """Leave attention alone."""
+    return False
+
+
+def steered(settings: Any) -> bool:
+    """Steer attention, or listen to it, whatever the settings."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """A way to change a photo. ``settings`` is a frozen dataclass whose fields are made by ``knob``."""
@@ -97,6 +107,7 @@ class Method:
     find_mask: Callable[[Task, Any], Tensor] | None = None  # -> hard mask (1, 1, h, w), values 0 and 1
     draws: tuple[str, ...] = ()  # the stages that draw noise; in all others the seed has no part
     weighs: bool = False  # whether it reads the weights of the target's words
+    steers: Callable[[Any], bool] = unsteered  # whether it steers, or listens to, the network's attention
     find_masks: Callable[[Task, Any], tuple[Tensor, ...]] | None = None  # -> a hard mask for each of several
     several: tuple[str, ...] = ()  # the knobs that each of several concepts may have of its own; () takes one target
     compares: bool = False  # whether each of several has a source text, and nothing just comes or goes

@@ -61,6 +61,8 @@ class Settings:
 def edit(task: Task, knobs: Settings) -> Tensor:
     """Return the clean latent of the changed photo; without a concept that acts it is the photo's again."""
     own, levels = Tracing(knobs.source_guidance), parts.tail(parts.laid(task.model, knobs), knobs.strength)
+    if not (task.source or knobs.negative) and knobs.source_guidance != SOURCE_GUIDANCE:
+        raise InkoverError("source_guidance has no effect without a text for the photo: leave it out, or give --from")
     concepts = _concepts(task)
     texts = [task.model.text(concept.text) for concept in concepts]
     listened = [_own_tokens(text) for text in texts]
@@ -181,5 +183,6 @@ METHOD = Method(
     edit=edit,
     cost=cost,
     draws=("inversion",),
+    steers=lambda knobs: knobs.masks in ("both", "words"),
     several=("guidance", "threshold", "warmup", "cooldown"),
 )

@@ -14,7 +14,7 @@ from inkover.attention.mutual import mutual, mutual_masked
 from inkover.errors import InkoverError
 from inkover.inversions.parts import rounds_knob
 from inkover.methods import pair, parts, tracks, wording
-from inkover.methods.contract import Method, Task, knob
+from inkover.methods.contract import Method, Task, knob, steered
 from inkover.methods.settings import check
 
 
@@ -151,4 +151,5 @@ METHOD = Method(
     settings=Settings,
     edit=edit,
     cost=cost,
+    steers=steered,
 )

@@ -67,6 +67,8 @@ class Settings:
             raise InkoverError(f"threshold {self.threshold:g} selects everything: give more than 0, or -1")
         if self.rule in ("fixed", "quantile") and self.threshold > 1:
             raise InkoverError(f"threshold {self.threshold:g} of rule {self.rule} is a part: give 1 or less")
+        if self.overlap == "combined" and not self.fused:
+            raise InkoverError("overlap combined writes both texts in one walk: leave fused out, or overlap")
         if self.rule != "fixed" and self.clamp != 0.99:
             raise InkoverError(f"clamp has no effect at rule {self.rule}: leave it out, or give rule=fixed")
 
@@ -101,7 +103,9 @@ def find_mask(task: Task, knobs: Settings) -> Tensor:
 
 def cut(found: Tensor, knobs: Settings, own: Mapping[str, Any]) -> Tensor:
     """Cut one change's mask out of its map, by its own rule or that of all."""
-    name, number = str(own.get("rule", knobs.rule)), float(own.get("threshold", knobs.threshold))
+    # a number that is meant for another rule says nothing of this one
+    usual = OWN if own.get("rule", knobs.rule) != knobs.rule else knobs.threshold
+    name, number = str(own.get("rule", knobs.rule)), float(own.get("threshold", usual))
     number = RULES[name][1] if number == OWN else number
     shown = rescaled(found, knobs.clamp) if name == "fixed" else found
     return filled(tidied(rule(name, number)(shown), knobs.closing, knobs.smallest))
@@ -112,6 +116,9 @@ def edit(task: Task, knobs: Settings) -> Tensor:
     changes = tuple(enumerate(_changes(task)))
     if knobs.fused:
         return _walked(task, changes, knobs)
+    if knobs.overlap == "priority":
+        kept = overlap.prior([_mask(task, one) for _, one in changes])
+        changes = tuple((k, replace(one, mask=mask)) for (k, one), mask in zip(changes, kept, strict=True))
     for change in changes:  # each on what the one before has made
         task = replace(task, photo=_walked(task, [change], knobs))
     return task.photo
@@ -126,14 +133,16 @@ def _walked(task: Task, changes: Sequence[tuple[int, Concept]], knobs: Settings)
         return task.photo
     photo = tracks.path(task, INVERSION, INVERSION.settings(), levels, source="").latents
     x, rest = photo[0], 1 - torch.stack([region.mask for region in regions]).sum(0)
+    members = sorted({member for region in regions for member in region.members})
+    acting = {k: torch.stack([one.mask for one in regions if k in one.members]).sum(0) for k in members}
     with task.watch.stage("edit", len(levels) - 1):
         denoise = parts.towards_each(task, texts, null, knobs, levels)
         for (here, there), kept in zip(pairwise(levels), photo[1:], strict=True):
             drawn = torch.zeros_like(x)
             for region, said in zip(regions, denoise(x, here), strict=True):
                 drawn = drawn + region.mask * sampler.step(said, here, there)[0]
-                for member in region.members:
-                    task.watch.acted(member, region.mask)
+            for member, mask in acting.items():
+                task.watch.acted(member, mask)
             x = parts.inside(task.mask, drawn + rest * kept, kept)
     return x
 
@@ -149,8 +158,7 @@ class Region:
 
 def laid_out(task: Task, changes: Sequence[tuple[int, Concept]], knobs: Settings) -> list[Region]:
     """Return regions that share no place, with the text of each. Empty ones are left out."""
-    everywhere = torch.ones_like(task.photo[:, :1])
-    masks = [everywhere if one.mask is None else one.mask for _, one in changes]
+    masks = [_mask(task, one) for _, one in changes]
     parted: list[tuple[tuple[int, ...], Tensor]] = [((k,), mask) for k, mask in enumerate(overlap.prior(masks))]
     if knobs.overlap == "combined":
         parted = overlap.combined(masks)
@@ -159,6 +167,10 @@ def laid_out(task: Task, changes: Sequence[tuple[int, Concept]], knobs: Settings
         for members, mask in parted
         if mask.any()
     ]
+
+
+def _mask(task: Task, change: Concept) -> Tensor:
+    return torch.ones_like(task.photo[:, :1]) if change.mask is None else change.mask
 
 
 def _changes(task: Task) -> tuple[Concept, ...]:

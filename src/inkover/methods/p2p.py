@@ -19,7 +19,7 @@ from inkover.attention.words import Tokens, find, words
 from inkover.errors import InkoverError
 from inkover.inversions.parts import rounds_knob
 from inkover.methods import pair, parts, photo_rows, tracks, wording
-from inkover.methods.contract import Method, Task, knob
+from inkover.methods.contract import Method, Task, knob, steered
 from inkover.methods.settings import check
 
 ALIGNED = {"replace": alignment.replaced_words, "refine": alignment.refined}
@@ -192,5 +192,6 @@ METHOD = Method(
     settings=Settings,
     edit=edit,
     cost=cost,
+    steers=steered,
     weighs=True,
 )

@@ -74,7 +74,7 @@ def differing(source: str, target: str) -> tuple[tuple[Span, ...], tuple[Span, .
     spans = [words(text) for text in texts]
     heard = [[text[start:end].lower() for start, end in own] for text, own in zip(texts, spans, strict=True)]
     found: tuple[list[Span], list[Span]] = ([], [])
-    for kind, *bounds in SequenceMatcher(None, *heard, autojunk=False).get_opcodes():
+    for kind, *bounds in SequenceMatcher(None, heard[0], heard[1], autojunk=False).get_opcodes():
         if kind == "equal":
             continue
         for row, (start, end) in enumerate((bounds[:2], bounds[2:])):

@@ -211,7 +211,9 @@ class Editor:
             return wish, *_everywhere(wish)
         if given or not wish.edits or wish.method.find_masks is None:
             return wish, *flow.shaped(start, wish.grow, wish.feather)
-        shaped = [flow.shaped(one.mask, wish.grow, wish.feather) for one in wish.edits if one.mask is not None]
+        # one width for all, so that a recipe, which has one, makes the same masks again
+        feather = flow.shaped(start, wish.grow, wish.feather)[1] if wish.feather is None else wish.feather
+        shaped = [flow.shaped(one.mask, wish.grow, feather) for one in wish.edits if one.mask is not None]
         edits = tuple(replace(one, mask=mask) for one, (mask, _) in zip(wish.edits, shaped, strict=True))
         whole: Mask = np.stack([mask for mask, _ in shaped]).max(0)
         return replace(wish, edits=edits), whole, max(feather for _, feather in shaped)

@@ -33,11 +33,11 @@ class Recorded:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
 
-    def predict(self, x: Tensor, level: Any, rows: Any) -> Any:
+    def predict(self, x: Tensor, level: Any, rows: Any, control: Any = None) -> Any:
         """Remember a question to the U-Net, and answer it."""
         words = torch.cat([t.hidden.expand(len(x) // len(rows), -1, -1) for t in rows.values()])
         self.asked.append(("unet", (x, level.time, words)))
-        return self.model.predict(x, level, rows)
+        return self.model.predict(x, level, rows, control)
 
     def encode(self, pixels: Tensor) -> Tensor:
         """Remember an encode, and do it."""
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    editor = inkover.Editor.load(given.model)
+    editor = inkover.Editor.load(given.model, remember=False)
     recorder = Recorded(editor.model)
 
     def edit(with_: inkover.Editor) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,11 +43,15 @@ class Tally:
 
 
 class Rows:
-    """Counts the rows that a U-Net is asked."""
+    """Counts the rows that U-Nets are asked."""
 
-    def __init__(self, unet: torch.nn.Module) -> None:
+    def __init__(self) -> None:
         self.count = 0
+
+    def watching(self, unet: Any) -> Any:
+        """Count a U-Net's rows too, and return it."""
         unet.register_forward_pre_hook(self._seen)
+        return unet
 
     def _seen(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
         self.count += len(args[0])
@@ -94,7 +99,7 @@ def their_ledits(pipeline: Any) -> Run:
     return run
 
 
-def entrants(editor: inkover.Editor) -> dict[str, Run]:
+def entrants(editor: inkover.Editor, rows: Rows) -> dict[str, Run]:
     """Put both houses' methods together around one set of networks."""
     from diffusers import (
         DDIMInverseScheduler,
@@ -108,16 +113,17 @@ def entrants(editor: inkover.Editor) -> dict[str, Run]:
         base = StableDiffusionPipeline.from_pretrained(folder(), safety_checker=None, torch_dtype=torch.float32)
         plain = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
         held: Any = editor.model
-        parts = {"vae": held.parts.vae, "unet": held.parts.unet, "text_encoder": held.parts.text_encoder,
-                 "tokenizer": held.parts.tokenizer}  # fmt: skip
+        # a copy each: diffusers' LEDITS++ leaves its own attention in the network
+        theirs = [rows.watching(deepcopy(held.parts.unet)) for _ in range(2)]
+        parts = {"vae": held.parts.vae, "text_encoder": held.parts.text_encoder, "tokenizer": held.parts.tokenizer}
         diffedit = StableDiffusionDiffEditPipeline(
-            **parts, **plain, scheduler=base.scheduler,
+            **parts, **plain, unet=theirs[0], scheduler=base.scheduler,
             inverse_scheduler=DDIMInverseScheduler.from_config(base.scheduler.config),
         )  # fmt: skip
         solver = DPMSolverMultistepScheduler.from_config(
             base.scheduler.config, algorithm_type="sde-dpmsolver++", solver_order=2
         )
-        ledits = LEditsPPPipelineStableDiffusion(**parts, **plain, scheduler=solver)
+        ledits = LEditsPPPipelineStableDiffusion(**parts, **plain, unet=theirs[1], scheduler=solver)
     for pipeline in (diffedit, ledits):
         pipeline.set_progress_bar_config(disable=True)
     return {
@@ -140,7 +146,9 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     editor, judging = inkover.Editor.load("tabletop", remember=False), probe.load(folder())
     held: Any = editor.model
-    rows, runs = Rows(held.parts.unet), entrants(editor)
+    rows = Rows()
+    runs = entrants(editor, rows)
+    rows.watching(held.parts.unet)
     tallies = {name: Tally() for name in runs}
     for index in range(given.cases):
         edit = case(given.edit, given.seed, index)

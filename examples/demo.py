@@ -16,7 +16,7 @@ from inkover.app.progress import shown
 
 HERE = Path(__file__).parent
 OUT = HERE.parent / "demo"
-PHOTO, WAS, BECOMES = "ball-and-cube.jpg", "yellow", "red"
+PHOTO, WAS, BECOMES = "bottle-and-ball.jpg", "yellow", "red"
 
 
 def side_by_side(before: Path, after: Path, out: Path, height: int = 512) -> None:

@@ -49,7 +49,7 @@ def test_what_each_step_sees_of_the_photo_is_kept_too_where_that_is_asked(editor
     assert first.samples["edit"] == second.samples["edit"] == 8
     np.testing.assert_array_equal(first.photo.pixels, second.photo.pixels)
     plain = editor.edit(PHOTO, method="p2p", **ASKED | {"source": "one ball"})
-    assert (plain.samples["inversion"], plain.samples["edit"]) == (0, 11)
+    assert (plain.samples["inversion"], plain.samples["edit"]) == (0, 12)
     assert np.abs(plain.photo.pixels.astype(int) - first.photo.pixels).max() <= 1
 
 

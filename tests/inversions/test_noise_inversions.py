@@ -196,7 +196,7 @@ def test_latents_known_beforehand_are_asked_about_together(name: str, steps: int
     model = Counted(tangled(), batch=batch)
     job = Subject(model, picture(4, 4), SOURCE, model.levels(steps))
     track, rows = inverted(name, job, source_guidance=scale), 1 if scale == 1 else 2
-    most = max(1, batch // rows)
+    most = max(1, batch // rows) if name == "ddpm" else 1
     assert len(model.forwards) == -(-steps // most) and model.samples == rows * steps == track.samples
     assert all(samples <= max(batch, rows) for _, samples in model.forwards)
     singly = inverted(name, replace(job, model=Analytic(tangled(), exact=False)), source_guidance=scale)

@@ -25,8 +25,10 @@ def mapped(subject: Subject, sampler: Sampler, scale: float, name: str) -> Noise
     """Draw a photo's latents and solve for the noise maps with which the sampler walks through them."""
     latents = drawn(subject.photo, subject.levels, subject.seed, name)
     rows = rows_of(subject, scale)
+    # a step of second order multiplies the rounding of another batch, beyond what an inversion may be off
+    most = together(subject.model, rows) if sampler.order == 1 else 1
     said = list[Prediction]()
-    for answers in asked(followed(subject, scale), latents[:-1], subject.levels[:-1], together(subject.model, rows)):
+    for answers in asked(followed(subject, scale), latents[:-1], subject.levels[:-1], most):
         for answer in answers:
             said.append(answer)
             subject.tell()

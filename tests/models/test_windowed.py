@@ -104,4 +104,4 @@ def test_a_control_of_attention_is_refused() -> None:
 
 def test_a_models_window_is_what_it_was_trained_on() -> None:
     model = Analytic()
-    assert windowed(model).side == 16 and windowed(model).fingerprint != model.fingerprint
+    assert windowed(model, 2).side == 16 and windowed(model, 2).fingerprint != model.fingerprint

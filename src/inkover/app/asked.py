@@ -59,11 +59,16 @@ def wish(
 
 
 def usual_method(several: Sequence[object]) -> str:
-    """Return the method that is meant when none is named."""
+    """Return the method that is meant for edits when none is named."""
     edits.check_list(several)
+    return usual(bool(several), any(edit.source for edit in several if isinstance(edit, Edit)))
+
+
+def usual(several: bool, turning: bool) -> str:
+    """Return the method that is meant when none is named: for one change, for several, for things that turn."""
     if not several:
         return methods.names()[0]
-    return "multi-diffedit" if any(edit.source for edit in several if isinstance(edit, Edit)) else "ledits++"
+    return "multi-diffedit" if turning else "ledits++"
 
 
 def _cleanup(asked: str | Cleanup) -> Cleanup:

@@ -12,7 +12,7 @@ from inkover.app import asked, config, files, inputs, loading, progress, report,
 from inkover.app.editor import Editor
 from inkover.app.flow import Mask, Wish
 from inkover.app.meter import Meter
-from inkover.app.recipe import Change, File, Recipe
+from inkover.app.recipe import File, Recipe
 from inkover.app.request import Ask, Engine, Files, Manner
 from inkover.app.result import Result
 from inkover.errors import InkoverError
@@ -76,17 +76,12 @@ def _checked(ask: Ask, wanted: Files, recipe_file: Path | None) -> Job:
     _check_count(wish, wanted.count, wish.has_masks(mask is not None))
     targets = tuple(_targets(ask.photo, wanted))
     own_mask = Path(recipe.mask.file) if recipe and recipe.mask and recipe.mask.file else None
-    of_edits = [Path(change.mask.file) for change in _changes(wish) if change.mask and change.mask.file]
-    used = [path for path in (ask.photo, ask.mask, recipe_file, own_mask, *of_edits) if path is not None]
+    used = [path for path in (ask.photo, ask.mask, recipe_file, own_mask, *wish.mask_files()) if path is not None]
     for one in targets:
         _check_targets(one, used, wanted.force)
         _check_alpha(wish, one.output)
     mark = wanted.mark and (recipe is None or recipe.mark)
     return Job(wish, mask, file, recipe, targets, mark, defaults, time.perf_counter() - start)
-
-
-def _changes(wish: Wish) -> list[Change]:
-    return [wanted.change for wanted in wish.edits]
 
 
 def _from_options(ask: Ask) -> tuple[Wish, Mask | None, File | None]:

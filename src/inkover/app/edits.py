@@ -102,7 +102,11 @@ def checked(edits: Sequence[Edit], method: Method, settings: Any, size: tuple[in
 
 def _read(change: Change) -> str:
     """Return what is changed, as it reads whatever its spaces and capitals."""
-    return " -> ".join(" ".join(text.lower().split()) for text in (change.source, change.text))
+    return f"{_plain(change.source)} -> {_plain(change.text)}"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())
 
 
 def _checked(edit: Edit, method: Method, settings: Any, size: tuple[int, int]) -> Wanted:
@@ -153,7 +157,7 @@ def _check_kind(edit: Edit, method: Method) -> None:
         raise InkoverError(
             f"method {method.name!r} lets things come and go: write --add {edit.text!r}, or take multi-diffedit"
         )
-    if " ".join(edit.source.lower().split()) == " ".join(edit.text.lower().split()):
+    if _plain(edit.source) == _plain(edit.text):
         raise InkoverError(f"{edit.source!r} and {edit.text!r} read the same: nothing to do")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,11 @@ class Wish:
         if self.edits and self.method.find_masks is not None:
             return all(wanted.mask is not None for wanted in self.edits)
         return given
+
+    def mask_files(self) -> list[Path]:
+        """Return the files of the edits' own masks."""
+        masks = [wanted.change.mask for wanted in self.edits]
+        return [Path(mask.file) for mask in masks if mask is not None and mask.file is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +181,8 @@ def _task(model: Counted, wish: Wish, view: View, mask: Tensor | None, tracks: T
     source, latent = SourceText(wish.source), view.latent
     masks = _own_masks(wish, view)
     concepts = tuple(_concept(wanted.change, mask) for wanted, mask in zip(wish.edits, masks, strict=True))
-    seen = windowed(model) if wish.windows else model
+    cell = view.canvas.working[0] // latent.shape[-2]
+    seen = windowed(model, cell) if wish.windows else model
     return Task(seen, latent, source, wish.target, wish.seed, model.meter, mask, tracks, wish.weights, concepts)
 
 

@@ -20,8 +20,7 @@ def run(ask: Ask, engine: Engine, manner: Manner, output: Path, force: bool) -> 
     wish = request.wish(ask, looking=True)
     if wish.method.find_mask is None:
         raise InkoverError(f"method {wish.method.name!r} finds no mask: choose one that does, {asked.finders()}")
-    masks = [Path(one.change.mask.file) for one in wish.edits if one.change.mask and one.change.mask.file]
-    targets = _targets(output, len(wish.edits), [ask.photo, *masks], force)
+    targets = _targets(output, len(wish.edits), [ask.photo, *wish.mask_files()], force)
     with progress.shown(manner.quiet) as show:
         meter = Meter(show)
         meter.seconds["photo"] += time.perf_counter() - start

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from inkover.app.progress import Show, Silent
 from inkover.attention.control import Control
-from inkover.diffusion.level import At, Levels, Prediction
+from inkover.diffusion.level import At, Prediction
 from inkover.methods.contract import STAGES
-from inkover.models.contract import Model, Spacing, Text
+from inkover.models.around import Around
+from inkover.models.contract import Text
 
 TIMED = (*STAGES, "load", "encode", "decode", "photo")
 
@@ -90,50 +91,15 @@ def _wait_for_device() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Around):
     """A model whose use is booked; each answer is the model's own."""
 
-    model: Model
     meter: Meter
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self.model.name
-
-    @property
-    def fingerprint(self) -> str:
-        """The hash of the model's weights."""
-        return self.model.fingerprint
-
-    @property
-    def resolution(self) -> int:
-        """The model's native side in pixels."""
-        return self.model.resolution
-
-    @property
-    def stride(self) -> int:
-        """What a working side is a multiple of, in pixels."""
-        return self.model.stride
-
-    @property
-    def batch(self) -> int:
-        """How many rows one forward should hold at most."""
-        return self.model.batch
-
-    @property
-    def exact(self) -> bool:
-        """Whether another batch moves an answer by the rounding of the state only."""
-        return self.model.exact
 
     def text(self, prompt: str) -> Text:
         """Read a prompt, and remember it where it is the task's source text."""
         self.meter.source_read |= isinstance(prompt, SourceText)
         return self.model.text(str(prompt))
-
-    def levels(self, steps: int, spacing: Spacing | None = None) -> Levels:
-        """Return the model's grid."""
-        return self.model.levels(steps) if spacing is None else self.model.levels(steps, spacing)
 
     def encode(self, pixels: Tensor) -> Tensor:
         """Encode, timed."""

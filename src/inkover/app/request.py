@@ -94,8 +94,7 @@ def wish(ask: Ask, looking: bool = False) -> Wish:
         raise InkoverError('say what the photo shall show: --to "a blue ball on grass" (or repeat: --recipe FILE)')
     if ask.change and (ask.add or ask.remove):
         raise InkoverError("--change and --add or --remove are both given: they are of two methods, give one kind")
-    usual = "multi-diffedit" if ask.change else "ledits++" if ask.add or ask.remove else methods.names()[0]
-    method = methods.get(ask.method or usual)
+    method = methods.get(ask.method or asked.usual(bool(ask.add or ask.remove or ask.change), bool(ask.change)))
     settings = _settings(ask, method)
     several = [
         *(edits.parsed(text, False, method) for text in ask.add),

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
 from torch import Tensor
 
 from inkover.diffusion import samplers
-from inkover.errors import InkoverError
 from inkover.inversions.ddim import INVERSION
-from inkover.masks.difference import differences, filled, fixed, rescaled
-from inkover.methods import parts, tracks
+from inkover.masks.difference import filled, fixed, rescaled
+from inkover.methods import maps, parts, tracks
 from inkover.methods.contract import Method, Task, knob
 from inkover.methods.settings import check
 
@@ -27,8 +25,8 @@ class Settings:
     guidance: float = parts.guidance_knob(4.0)
     sampler: str = parts.sampler_knob(parts.TRACEABLE)
     negative: str = parts.negative_knob()
-    noises: int = knob(10, "how many noises the mask is averaged over", low=1, high=1000, stage="mask")
-    mask_strength: float = knob(0.5, "how noisy the photo is when the mask is found", low=0, high=1, stage="mask")
+    noises: int = maps.noises_knob("mask is")
+    mask_strength: float = maps.mask_strength_knob("mask is")
     clamp: float = knob(0.99, "part of the map that is no extreme; the rest is cut", low=0.5, high=1, stage="mask")
     threshold: float = knob(0.3, "part of the cut at which the mask begins", low=0.01, high=1, stage="mask")
     spacing: str = parts.spacing_knob()
@@ -40,23 +38,16 @@ class Settings:
         parts.check_traceable(self.sampler)
         check(self)
         parts.check_guidance(self)
-        if parts.walked(self.steps, self.mask_strength) == 0:
-            given, least = f"{self.mask_strength:g} of {self.steps} steps", f"{1 / self.steps:g}"
-            raise InkoverError(f"mask_strength {given} is no step: give {least} or more")
+        maps.check_mask_strength(self)
 
 
 def find_mask(task: Task, knobs: Settings) -> Tensor:
     """Return step 1 of the paper: the hard mask (1, 1, h, w) of where the two texts disagree."""
-    model = task.model
-    level = parts.tail(parts.laid(model, knobs), knobs.mask_strength)[0]
-    source, target = model.text(task.source), model.text(task.target)
-    noises = [task.noise("mask", index) for index in range(knobs.noises)]
-    total = torch.zeros_like(task.photo[:, :1])
+    source, target = task.model.text(task.source), task.model.text(task.target)
+    at, noises = maps.level(task, knobs), maps.noises(task, knobs.noises)
     with task.watch.stage("mask", knobs.noises):
-        for one in differences(model, task.photo, level, source, target, noises):
-            total = total + one
-            task.watch.step()
-    return filled(fixed(knobs.threshold)(rescaled(total / knobs.noises, knobs.clamp)))
+        found = maps.averaged(task, at, source, target, noises)
+    return filled(fixed(knobs.threshold)(rescaled(found, knobs.clamp)))
 
 
 def edit(task: Task, knobs: Settings) -> Tensor:

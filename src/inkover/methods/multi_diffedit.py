@@ -17,9 +17,9 @@ from inkover.diffusion import samplers
 from inkover.errors import InkoverError
 from inkover.inversions.ddim import INVERSION
 from inkover.masks import overlap
-from inkover.masks.difference import differences, filled, rescaled
+from inkover.masks.difference import filled, rescaled
 from inkover.masks.rules import RULES, rule, tidied
-from inkover.methods import parts, tracks
+from inkover.methods import maps, parts, tracks
 from inkover.methods.contract import Concept, Method, Task, knob
 from inkover.methods.settings import check
 
@@ -36,8 +36,8 @@ class Settings:
     guidance: float = parts.guidance_knob(4.0)
     sampler: str = parts.sampler_knob(parts.TRACEABLE)
     negative: str = parts.negative_knob()
-    noises: int = knob(10, "how many noises the masks are averaged over", low=1, high=1000, stage="mask")
-    mask_strength: float = knob(0.5, "how noisy the photo is when the masks are found", low=0, high=1, stage="mask")
+    noises: int = maps.noises_knob("masks are")
+    mask_strength: float = maps.mask_strength_knob("masks are")
     clamp: float = knob(
         0.99, "rule fixed: part of the map that is no extreme; the rest is cut", low=0.5, high=1, stage="mask"
     )
@@ -60,9 +60,7 @@ class Settings:
         parts.check_traceable(self.sampler)
         check(self)
         parts.check_guidance(self)
-        if parts.walked(self.steps, self.mask_strength) == 0:
-            given, least = f"{self.mask_strength:g} of {self.steps} steps", f"{1 / self.steps:g}"
-            raise InkoverError(f"mask_strength {given} is no step: give {least} or more")
+        maps.check_mask_strength(self)
         if self.threshold != OWN and self.threshold <= 0:
             raise InkoverError(f"threshold {self.threshold:g} selects everything: give more than 0, or -1")
         if self.rule in ("fixed", "quantile") and self.threshold > 1:
@@ -78,21 +76,14 @@ def find_masks(task: Task, knobs: Settings) -> tuple[Tensor, ...]:
 
     At overlap ``owner`` those that are found share no place.
     """
-    level = parts.tail(parts.laid(task.model, knobs), knobs.mask_strength)[0]
-    noises = [task.noise("mask", index) for index in range(knobs.noises)]
+    at, noises = maps.level(task, knobs), maps.noises(task, knobs.noises)
     sought = {k: one for k, one in enumerate(_changes(task)) if one.mask is None}
     texts = {k: (task.model.text(one.source), task.model.text(one.text)) for k, one in sought.items()}
-    maps = dict[int, Tensor]()
     with task.watch.stage("mask", len(sought) * knobs.noises):
-        for k, (source, target) in texts.items():
-            maps[k] = torch.zeros_like(task.photo[:, :1])
-            for one in differences(task.model, task.photo, level, source, target, noises):
-                maps[k] = maps[k] + one
-                task.watch.step()
-            maps[k] = maps[k] / knobs.noises
-    masks = {k: cut(found, knobs, sought[k].knobs) for k, found in maps.items()}
+        found = {k: maps.averaged(task, at, *both, noises) for k, both in texts.items()}
+    masks = {k: cut(one, knobs, sought[k].knobs) for k, one in found.items()}
     if knobs.overlap == "owner" and masks:
-        masks = dict(zip(masks, overlap.owned(list(masks.values()), list(maps.values())), strict=True))
+        masks = dict(zip(masks, overlap.owned(list(masks.values()), list(found.values())), strict=True))
     return tuple(masks[k] if one.mask is None else one.mask for k, one in enumerate(_changes(task)))
 
 

@@ -115,10 +115,10 @@ def edit(task: Task, knobs: Settings) -> Tensor:
             noting = looking(seen, tuple(plan.blend)) if plan.blend else None
             # where guidance leads away from the photo's own text, that row must stay equal to the photo's, to the bit
             alike = ("target/null",) if walk.use.selfless and "target/null" in rows else ()
-            steered = chain(noting, steering(plan, knobs, step, alike))
-            if memory and steered:
-                steered = chain(recalled(photo_rows.seen(memory, step, y.device)), steered)
-            x, y = walk.step(step, x, y, rows, steered)
+            control = chain(noting, steering(plan, knobs, step, alike))
+            if memory and control:
+                control = chain(recalled(photo_rows.seen(memory, step, y.device)), control)
+            x, y = walk.step(step, x, y, rows, control)
             looks = looks.added(seen)
             if looks and step >= parts.walked(len(levels) - 1, knobs.blend_from):
                 y = blended(local_blend(looks.maps, plan.blend, parts.size(kept), knobs.blend_threshold), y, x)

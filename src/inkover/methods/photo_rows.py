@@ -10,8 +10,9 @@ from torch import Tensor
 
 from inkover.attention.call import Row, Site
 from inkover.attention.memory import Memory, remembered
+from inkover.diffusion.level import At, Prediction
+from inkover.inversions import noise_maps
 from inkover.inversions.contract import Inversion, Subject
-from inkover.inversions.noise_maps import together
 from inkover.inversions.track import Track
 from inkover.methods.contract import Task, Tensors
 
@@ -38,7 +39,7 @@ def kept(task: Task, inversion: Inversion, knobs: object, track: Track, largest:
 
 def asked(subject: Subject, track: Track, largest: int) -> dict[str, Tensor]:
     """Ask about the photo at every level; the tensors, which may be gigabytes, are on the CPU."""
-    model, most = subject.model, together(subject.model, 1)
+    model, most = subject.model, noise_maps.together(subject.model, 1)
     text = model.text(subject.source)
     noted = defaultdict[str, list[Tensor]](list)
 
@@ -51,11 +52,11 @@ def asked(subject: Subject, track: Track, largest: int) -> dict[str, Tensor]:
     def wants(site: Site) -> bool:
         return site.kind == "cross" or site.grid[0] * site.grid[1] <= largest
 
-    for start in range(0, len(track.levels) - 1, most):
-        at = track.levels[start : start + most][: len(track.levels) - 1 - start]
-        x = torch.cat(track.latents[start : start + len(at)])
-        model.predict(x, at if len(at) > 1 else at[0], {ROW: text}, remembered(note, (ROW,), wants))
-        for _ in at:
+    def network(x: Tensor, at: At) -> Prediction:
+        return model.predict(x, at, {ROW: text}, remembered(note, (ROW,), wants))
+
+    for answers in noise_maps.asked(network, track.latents[:-1], track.levels[:-1], most):
+        for _ in answers:
             subject.tell()
     return {name: torch.cat(parts) for name, parts in noted.items()}
 

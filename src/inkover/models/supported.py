@@ -26,9 +26,7 @@ def check_configs(name: str, configs: Mapping[str, Config], family: Family) -> N
 
 def _stable_diffusion(name: str, configs: Mapping[str, Config]) -> None:
     unet = configs["unet"]
-    for key, reason in FOREIGN.items():
-        if unet.get(key) is not None:
-            raise foreign(name, reason)
+    _plain(name, unet)
     _channels(name, unet.get("in_channels", 4), unet.get("out_channels", 4), configs["vae"].get("latent_channels", 4))
     words, read = configs["text_encoder"].get("hidden_size"), unet.get("cross_attention_dim")
     _widths(name, "unet", "text_encoder", read, words)
@@ -39,9 +37,7 @@ def _stable_diffusion_xl(name: str, configs: Mapping[str, Config]) -> None:
     unet, texts = configs["unet"], [configs["text_encoder"], configs["text_encoder_2"]]
     if unet.get("addition_embed_type") != "text_time":
         raise foreign(name, "it has two text encoders, and its network is not told the picture's size")
-    for key, reason in FOREIGN.items():
-        if key != "addition_embed_type" and unet.get(key) is not None:
-            raise foreign(name, reason)
+    _plain(name, unet, told="addition_embed_type")
     _channels(name, unet.get("in_channels", 4), unet.get("out_channels", 4), configs["vae"].get("latent_channels", 4))
     words = sum(int(text.get("hidden_size", 0)) for text in texts)
     _widths(name, "unet", "text_encoder and text_encoder_2", unet.get("cross_attention_dim"), words)
@@ -71,6 +67,13 @@ def _flux(name: str, configs: Mapping[str, Config]) -> None:
     _widths(name, "transformer", "text_encoder", network.get("pooled_projection_dim"), pooled)
     words = configs["text_encoder_2"].get("d_model")
     _widths(name, "transformer", "text_encoder_2", network.get("joint_attention_dim"), words)
+
+
+def _plain(name: str, unet: Config, told: str = "") -> None:
+    """Refuse a U-Net that wants more than latent, time and words, and what it is ``told`` beside them."""
+    for key, reason in FOREIGN.items():
+        if key != told and unet.get(key) is not None:
+            raise foreign(name, reason)
 
 
 def _channels(name: str, read: int, answered: int, latents: int) -> None:

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from inkover.attention.control import Control
-from inkover.diffusion.level import At, Level, Levels, Prediction
-from inkover.diffusion.schedule import Spacing
+from inkover.diffusion.level import At, Level, Prediction
 from inkover.errors import InkoverError
+from inkover.models.around import Around
 from inkover.models.contract import Model, Text
 
 Corner = tuple[int, int]
@@ -25,58 +25,16 @@ Corner = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Windowed:
+class Windowed(Around):
     """A model whose network sees latents through windows of its native size. The rest is the model's own."""
 
-    model: Model
     side: int  # of a window, in latent cells
     overlap: float = 0.5  # of neighbouring windows, at least, as a part of their side
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self.model.name
 
     @property
     def fingerprint(self) -> str:
         """The hash of the model's weights, and how it is looked through."""
         return f"{self.model.fingerprint} by windows of {self.side}, {self.overlap:g} shared"
-
-    @property
-    def resolution(self) -> int:
-        """The native side of one window, in pixels."""
-        return self.model.resolution
-
-    @property
-    def stride(self) -> int:
-        """What a working side is a multiple of, in pixels."""
-        return self.model.stride
-
-    @property
-    def batch(self) -> int:
-        """How many rows one forward should hold at most."""
-        return self.model.batch
-
-    @property
-    def exact(self) -> bool:
-        """Whether another batch moves an answer by the rounding of the state only."""
-        return self.model.exact
-
-    def text(self, prompt: str) -> Text:
-        """Read a prompt."""
-        return self.model.text(prompt)
-
-    def levels(self, steps: int, spacing: Spacing | None = None) -> Levels:
-        """Return the model's grid."""
-        return self.model.levels(steps) if spacing is None else self.model.levels(steps, spacing)
-
-    def encode(self, pixels: Tensor) -> Tensor:
-        """Encode, whole."""
-        return self.model.encode(pixels)
-
-    def decode(self, latent: Tensor) -> Tensor:
-        """Decode, whole."""
-        return self.model.decode(latent)
 
     def predict(self, x: Tensor, at: At, rows: Mapping[str, Text], control: Control | None = None) -> Prediction:
         """Ask about each window, as many together as fit, and average; latents of one window are asked as they are."""
@@ -111,10 +69,9 @@ class Windowed:
                 yield top, left
 
 
-def windowed(model: Model) -> Windowed:
-    """Look at a model's latents through windows of its native size."""
-    pixels = torch.zeros(1, 3, model.resolution, model.resolution)
-    return Windowed(model, model.encode(pixels).shape[-1])
+def windowed(model: Model, cell: int) -> Windowed:
+    """Look at a model's latents, of which each cell is so many pixels wide, through windows of its native size."""
+    return Windowed(model, model.resolution // cell)
 
 
 def _starts(length: int, side: int, overlap: float) -> list[int]:

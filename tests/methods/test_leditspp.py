@@ -23,7 +23,7 @@ from inkover.inversions.track import NoiseTrack, from_tensors, to_tensors
 from inkover.masks.implicit import smoothed, top
 from inkover.methods import leditspp
 from inkover.methods.contract import Concept, Task
-from inkover.methods.leditspp import Settings
+from inkover.methods.leditspp import ORDERS, Settings
 from inkover.methods.settings import build, knobs
 from inkover.models.contract import Model
 from tiny import tiny_model
@@ -40,6 +40,7 @@ TURNED: dict[str, dict[str, Any]] = {
     "threshold": {"threshold": 0.4},
     "warmup": {"warmup": 2},
     "cooldown": {"cooldown": 2},
+    "inversion": {"inversion": "ddpm"},
     "masks": {"masks": "words"},
     "spacing": {"spacing": "trailing"},
 }
@@ -75,6 +76,14 @@ def test_where_no_concept_acts_the_photo_comes_back(
     asked = job(model, *concepts)
     assert off(leditspp.edit(asked, Settings(steps=steps, strength=strength)), asked) < EXACT
     assert model.samples == 2 * int(steps * strength)  # there and back: the network does run
+
+
+@pytest.mark.parametrize("steps", [5, 20])
+def test_steps_of_first_order_hold_the_photo_too(network: Model, steps: int) -> None:
+    asked = job(network, *NOTHING["no guidance"])
+    assert off(leditspp.edit(asked, Settings(steps=steps, inversion="ddpm")), asked) < EXACT
+    first, second = (leditspp.edit(job(network, BALL), Settings(steps=6, inversion=one)) for one in ORDERS)
+    assert not torch.equal(first, second)
 
 
 @dataclass

@@ -86,6 +86,7 @@ def edit(
     count: o.Count = 1,
     mask: o.MaskFile = None,
     save_mask: o.SaveMask = None,
+    save_overlay: o.SaveOverlay = None,
     grow: o.Grow = None,
     feather: o.Feather = None,
     negative: o.Negative = None,
@@ -136,7 +137,7 @@ def edit(
             windows=windows,
         ),
         Engine(model, config, device, dtype, not no_cache),
-        Files(output, save_mask, record, count, force, not no_mark),
+        Files(output, save_mask, save_overlay, record, count, force, not no_mark),
         Manner(json, quiet),
         recipe,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inkover import photo as photos
-from inkover.app import asked, config, files, inputs, loading, progress, report, request
+from inkover.app import asked, config, files, inputs, loading, plan, progress, report, request
 from inkover.app.editor import Editor
 from inkover.app.flow import Mask, Wish
 from inkover.app.meter import Meter
@@ -27,6 +27,7 @@ class Targets:
 
     output: Path
     mask: Path | None
+    overlay: Path | None
     record: Path | None
 
 
@@ -66,11 +67,15 @@ def _checked(ask: Ask, wanted: Files, recipe_file: Path | None) -> Job:
     """Check all that can be checked without a model."""
     start = time.perf_counter()
     defaults = config.defaults()
-    recipe = None if recipe_file is None else Recipe.read(recipe_file)
+    if recipe_file is not None:
+        _nothing_beside(ask)
+    written = None if recipe_file is None else plan.read(recipe_file, ask)
+    recipe = None if recipe_file is None or written is not None else Recipe.read(recipe_file)
     if recipe is None:
+        ask = written or ask
         wish, mask, file = _from_options(ask)
     else:
-        _nothing_beside(ask, wanted)
+        _once(wanted)
         wish = asked.from_recipe(recipe, photos.read(ask.photo, ask.max_pixels))
         mask, file = asked.recipe_mask(recipe, ask.mask, wish.photo.size)
     _check_count(wish, wanted.count, wish.has_masks(mask is not None))
@@ -100,11 +105,17 @@ def _check_count(wish: Wish, count: int, masked: bool) -> None:
         )
 
 
-def _nothing_beside(ask: Ask, wanted: Files) -> None:
+def _nothing_beside(ask: Ask) -> None:
     """Refuse options that a recipe has its own answer to."""
-    given = ask.given() + ["--count"] * (wanted.count > 1)
+    given = ask.given()
     if given:
         raise InkoverError(f"{given[0]} and --recipe are both given: the recipe says it already, leave one out")
+
+
+def _once(wanted: Files) -> None:
+    """Refuse variations of a recorded picture: its seed is recorded too."""
+    if wanted.count > 1:
+        raise InkoverError("--count and --recipe are both given: the recipe says it already, leave one out")
 
 
 def _targets(photo: Path, wanted: Files) -> Iterator[Targets]:
@@ -113,7 +124,8 @@ def _targets(photo: Path, wanted: Files) -> Iterator[Targets]:
     for number in range(1, wanted.count + 1) if wanted.count > 1 else (None,):
         mask = wanted.save_mask and files.numbered(wanted.save_mask, number)
         record = wanted.record and files.numbered(wanted.record, number)
-        yield Targets(files.numbered(output, number), mask, record)
+        overlay = wanted.save_overlay and files.numbered(wanted.save_overlay, number)
+        yield Targets(files.numbered(output, number), mask, overlay, record)
 
 
 def _check_targets(targets: Targets, inputs: list[Path], force: bool) -> None:
@@ -122,10 +134,12 @@ def _check_targets(targets: Targets, inputs: list[Path], force: bool) -> None:
     for path in inputs[1:]:
         if files.same(path, targets.output):
             raise InkoverError(f"{targets.output} is an input of this command: choose another name with -o")
-    if targets.mask is not None:
-        files.check_side_output(targets.mask, "--save-mask", ".png", [*inputs, targets.output], force)
-    if targets.record is not None:
-        files.check_side_output(targets.record, "--record", ".json", [*inputs, targets.output], force)
+    taken = [*inputs, targets.output]
+    sides = ((targets.mask, "--save-mask", ".png"), (targets.overlay, "--save-overlay", ".png"))
+    for side, option, ending in (*sides, (targets.record, "--record", ".json")):
+        if side is not None:
+            files.check_side_output(side, option, ending, taken, force)
+            taken.append(side)
 
 
 def _check_alpha(wish: Wish, output: Path) -> None:
@@ -172,6 +186,8 @@ def _written(job: Job, targets: Targets, result: Result, manner: Manner) -> repo
         put(targets.output, lambda path: photos.write(result.photo, path, result.original, result.mask, job.mark))
         if targets.mask is not None:
             put(targets.mask, lambda path: write_mask(result.mask, path))
+        if targets.overlay is not None:
+            put(targets.overlay, result.save_overlay)
         if targets.record is not None:
             put(targets.record, result.record.save)
     seconds = dict(result.seconds)
@@ -181,4 +197,4 @@ def _written(job: Job, targets: Targets, result: Result, manner: Manner) -> repo
     for text in result.notes:
         manner.note(text)
     landed = _landed(result, targets.output) if manner.json else None
-    return report.row(result, targets.output, targets.mask, seconds, landed)
+    return report.row(result, targets.output, targets.mask, targets.overlay, seconds, landed)

@@ -202,6 +202,7 @@ class Editor:
             acted=dict(meter.acts),
             notes=(*self._notes(wish, meter, not looked), *_narrowed(wish, mask, feather)),
             found=found,
+            each=_each(wish),
             drawn=drawing,
         )
 
@@ -308,6 +309,12 @@ class Editor:
             windows=wish.windows,
             versions=versions(),
         )
+
+
+def _each(wish: Wish) -> tuple[Mask, ...]:
+    """Return the mask of each of several edits, where each has one."""
+    masks = [one.mask for one in wish.edits if one.mask is not None]
+    return tuple(masks) if len(masks) == len(wish.edits) else ()
 
 
 def _everywhere(wish: Wish) -> tuple[Mask, float]:

@@ -34,7 +34,11 @@ class Edit:
 
 def turned(typed: str, method: Method) -> Edit:
     """Read ``words -> words:threshold=0.4``: what something is, and what it shall be."""
-    edit = parsed(typed, False, method)
+    return arrowed(parsed(typed, False, method), typed)
+
+
+def arrowed(edit: Edit, typed: str) -> Edit:
+    """Take an edit's text apart at its arrow: what something is, and what it shall be."""
     before, arrow, after = edit.text.partition("->")
     if not arrow or "->" in after or not before.strip() or not after.strip():
         raise InkoverError(f'{typed!r} does not say what turns into what: write "red ball -> blue ball"')

@@ -53,6 +53,9 @@ MaskOutput = Annotated[
 Count = Annotated[int, typer.Option("--count", metavar="N", min=1, help="Variations, with following seeds.")]
 MaskFile = Annotated[Path | None, typer.Option("--mask", metavar="FILE", help="Where to edit: white, at photo size.")]
 SaveMask = Annotated[Path | None, typer.Option("--save-mask", metavar="FILE", help="Write the mask as used.")]
+SaveOverlay = Annotated[
+    Path | None, typer.Option("--save-overlay", metavar="FILE", help="Write the photo with its masks in colours.")
+]
 Windows = Annotated[
     bool, typer.Option("--windows", help="All of a large photo at its own size, by windows of the model's.")
 ]

@@ -22,6 +22,7 @@ def row(
     result: Result,
     output: Path,
     mask: Path | None,
+    overlay: Path | None,
     seconds: Mapping[str, float],
     landed: Photo | None,  # the file read back where it holds other pixels than the result: a lossy one
 ) -> Row:
@@ -30,6 +31,7 @@ def row(
     return {
         "output": str(output),
         "mask": None if mask is None else str(mask),
+        **({} if overlay is None else {"overlay": str(overlay)}),
         **_made(result),
         "seconds": {name: round(seconds[name], 4) for name in TIMED},
         "mask_area": result.mask_area,

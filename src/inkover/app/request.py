@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from inkover.errors import InkoverError
 
 if TYPE_CHECKING:
+    from inkover.app.edits import Edit
     from inkover.app.flow import Wish
     from inkover.methods.contract import Method
 
@@ -35,6 +36,7 @@ class Ask:
     remove: tuple[str, ...] = ()
     change: tuple[str, ...] = ()
     windows: bool = False
+    several: tuple[Edit, ...] = ()  # that a file lists
 
     def given(self) -> list[str]:
         """Return the options that a recipe stands in place of, as far as they were given."""
@@ -62,6 +64,7 @@ class Files:
 
     output: Path | None
     save_mask: Path | None
+    save_overlay: Path | None
     record: Path | None
     count: int
     force: bool
@@ -90,16 +93,19 @@ def wish(ask: Ask, looking: bool = False) -> Wish:
     from inkover import methods, photo
     from inkover.app import asked, edits
 
-    if ask.to is None and not (ask.add or ask.remove or ask.change):
+    if ask.to is None and not (ask.add or ask.remove or ask.change or ask.several):
         raise InkoverError('say what the photo shall show: --to "a blue ball on grass" (or repeat: --recipe FILE)')
-    if ask.change and (ask.add or ask.remove):
+    turning = bool(ask.change) or any(edit.source for edit in ask.several)
+    coming = bool(ask.add or ask.remove) or any(not edit.source for edit in ask.several)
+    if turning and coming:
         raise InkoverError("--change and --add or --remove are both given: they are of two methods, give one kind")
-    method = methods.get(ask.method or asked.usual(bool(ask.add or ask.remove or ask.change), bool(ask.change)))
+    method = methods.get(ask.method or asked.usual(turning or coming, turning))
     settings = _settings(ask, method)
     several = [
         *(edits.parsed(text, False, method) for text in ask.add),
         *(edits.parsed(text, True, method) for text in ask.remove),
         *(edits.turned(text, method) for text in ask.change),
+        *ask.several,
     ]
     source, target = asked.prompts(ask.source, ask.to or "", several)
     asked.weighed(method, source, target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from inkover.app.flow import Drawn, Mask
 from inkover.app.meter import Acts
-from inkover.app.recipe import Recipe
+from inkover.app.recipe import Change, Recipe
 from inkover.photo import Photo
 
 
@@ -28,6 +28,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     found: Mask | None = None  # the automatic mask, hard, before it was grown and softened
+    each: tuple[Mask, ...] = ()  # of several edits that have masks: one a mask, in their order, as used
     acted: Mapping[int, Acts] = field(default_factory=dict[int, Acts])  # by edit, of several: where it acted
     drawn: Drawn | None = None  # what the model drew; None where the mask was empty
 
@@ -49,6 +50,10 @@ class Result:
     def save_mask(self, path: str | Path) -> None:
         """Write the mask as used, as 8-bit grey at photo size."""
         _write_mask(self.mask, Path(path), self.record)
+
+    def save_overlay(self, path: str | Path) -> None:
+        """Write the photo under its masks, each in a colour of its own with its words, as PNG to look at."""
+        _write_overlay(self.original, self.each or (self.mask,), self.record, Path(path))
 
     @property
     def mask_area(self) -> float:
@@ -93,13 +98,7 @@ class Found:
 
     def save_overlay(self, path: str | Path) -> None:
         """Write the photo under its masks, each in a colour of its own with its words, as PNG to look at."""
-        from inkover.app.files import check_side_output
-        from inkover.masks.overlay import write_overlay
-
-        edits = self.record.edits
-        words = [f"{edit.source} -> {edit.text}" for edit in edits] or [f"{self.record.source} -> {self.record.target}"]
-        check_side_output(Path(path), "the overlay", ".png", self.record.inputs(), force=True)
-        write_overlay(self.photo, self.each or (self.mask,), words, Path(path))
+        _write_overlay(self.photo, self.each or (self.mask,), self.record, Path(path))
 
 
 def _write_mask(mask: Mask, path: Path, record: Recipe) -> None:
@@ -109,3 +108,20 @@ def _write_mask(mask: Mask, path: Path, record: Recipe) -> None:
 
     check_side_output(path, "the mask", ".png", record.inputs(), force=True)
     write_mask(mask, path)
+
+
+def _write_overlay(photo: Photo, masks: Sequence[Mask], record: Recipe, path: Path) -> None:
+    """Write a photo under masks as .png, never over the photo or over a mask that was given."""
+    from inkover.app.files import check_side_output
+    from inkover.masks.overlay import write_overlay
+
+    check_side_output(path, "the overlay", ".png", record.inputs(), force=True)
+    words = [_words(edit) for edit in record.edits]
+    if len(words) != len(masks):  # one mask for all of it
+        words = ["; ".join(words) or f"{record.source} -> {record.target}"]
+    write_overlay(photo, masks, words, path)
+
+
+def _words(edit: Change) -> str:
+    """Return what an edit does, in a line."""
+    return f"{edit.source} -> {edit.text}" if edit.source else f"{'-' if edit.away else '+'} {edit.text}"

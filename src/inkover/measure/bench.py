@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inkover import methods
+from inkover.app.edits import Edit as Asked
 from inkover.errors import InkoverError, nearest
 from inkover.measure.judge import Picture, judge
 from inkover.measure.quality import iou, psnr, ssim
 from inkover.photo import Photo
-from inkover.tabletop.edits import EDITS, Edit, case
+from inkover.tabletop.edits import EDITS, PAIRED, Edit, case
 from inkover.tabletop.probe import Probe
 
 if TYPE_CHECKING:
     from inkover.app.editor import Editor
+    from inkover.app.result import Result
+    from inkover.methods.contract import Method
 
-KINDS = ("recolour", "refinish", "replace", "remove", "add", "surface", "background", "several")
+KINDS = ("recolour", "refinish", "replace", "remove", "add", "surface", "background", "several", *PAIRED)
 UNTOUCHED, TRUTH = "untouched photo", "true edit"
 
 
@@ -37,7 +41,7 @@ class Trial:
     psnr_changed: float
     ssim_changed: float
     psnr_outside: float
-    mask_iou: float | None
+    mask_iou: float | None  # of two changes with a mask each: the mean
     samples: int
     seconds: float
 
@@ -83,7 +87,7 @@ def check(edits: Sequence[str]) -> None:
 def run(
     editor: Editor,
     probe: Probe,
-    methods: Sequence[str],
+    names: Sequence[str],
     edits: Sequence[str],
     cases: int,
     seed: int = 0,
@@ -101,7 +105,7 @@ def run(
             for name, picture in ((UNTOUCHED, before), (TRUTH, true)):
                 trial = _trial(probe, name, edit, before, true, change, picture, picture, None, 0, 0.0)
                 yield Shot(name, edit, before, true, picture, blank, trial)
-            for name in methods:
+            for name in names:
                 tick(f"{kind} {name}")
                 yield _shot(editor, probe, name, edit, before, true, change, seed + index)
 
@@ -117,16 +121,35 @@ def _shot(
     seed: int,
 ) -> Shot:
     start = time.perf_counter()
-    result = editor.edit(Photo.from_array(before), source=edit.source, target=edit.target, method=name, seed=seed)
+    result = editor.edit(Photo.from_array(before), method=name, seed=seed, **said(edit, methods.get(name)))
     seconds = time.perf_counter() - start
-    picture = result.photo.pixels
-    found = None if result.found is None else result.found > 0
+    picture, found = result.photo.pixels, overlap(result, edit, change)
     samples = sum(result.samples.values())
-    trial = _trial(probe, name, edit, before, true, change, picture, _raw(result, before), found, samples, seconds)
+    trial = _trial(probe, name, edit, before, true, change, picture, raw(result, before), found, samples, seconds)
     return Shot(name, edit, before, true, picture, result.mask, trial)
 
 
-def _raw(result: Any, before: Picture) -> Picture:
+def said(edit: Edit, method: Method) -> dict[str, Any]:
+    """Return what is asked of a method: both captions, or of several changes each in words of its own."""
+    if not (edit.parts and method.several):
+        return {"source": edit.source, "target": edit.target}
+    told = [one.words.split(" -> ") for one in edit.parts]
+    if method.compares:
+        return {"edits": [Asked(after, source=before) for before, after in told]}
+    return {"edits": [Asked(text, away=away) for both in told for text, away in zip(both, (True, False), strict=True)]}
+
+
+def overlap(result: Result, edit: Edit, change: NDArray[np.bool_]) -> float | None:
+    """Return how well the masks that were found fit the true change; of two changes, the mean of each."""
+    if result.found is None:
+        return None
+    if not result.each:
+        return iou(result.found > 0, change)
+    truths = [one.truth(len(change))[2] for one in edit.parts]
+    return float(np.mean([iou(one >= 1, truth) for one, truth in zip(result.each, truths, strict=True)]))
+
+
+def raw(result: Result, before: Picture) -> Picture:
     """Return the photo with the decoded picture in its place, as if nothing had been laid over: what peers return."""
     if result.drawn is None:
         return before
@@ -146,7 +169,7 @@ def _trial(
     change: NDArray[np.bool_],
     picture: Picture,
     raw: Picture,
-    found: NDArray[np.bool_] | None,
+    found: float | None,
     samples: int,
     seconds: float,
 ) -> Trial:
@@ -160,7 +183,7 @@ def _trial(
         psnr(picture, true, change),
         ssim(picture, true, change),
         psnr(raw, before, ~change),
-        None if found is None else iou(found, change),
+        found,
         samples,
         seconds,
     )

@@ -18,9 +18,14 @@ Picture = NDArray[np.uint8]
 class Verdict:
     """The three parts of success."""
 
-    wanted: bool  # the probe finds what was asked for
+    each: tuple[bool, ...]  # of each change: the probe finds what was asked for
     rest: bool  # every other object, the surface and the backdrop are as they should be
     nearer: bool  # the result is nearer to the true edited photo than the source is
+
+    @property
+    def wanted(self) -> bool:
+        """Whether all changes were made."""
+        return all(self.each)
 
     @property
     def success(self) -> bool:
@@ -41,14 +46,33 @@ def judge(probe: Probe, edit: Edit, before: Picture, true: Picture, result: Pict
     asked = questions(edit, len(before))
     said = ask(probe, result, [q.box for q in asked])
     right = [all(s[k] == v for k, v in q.answers.items()) for q, s in zip(asked, said, strict=True)]
-    return Verdict(right[0], all(right[1:]), _apart(result, true) < _apart(before, true))
+    count = len(changes(edit))
+    return Verdict(tuple(right[:count]), all(right[count:]), _apart(result, true) < _apart(before, true))
+
+
+def changes(edit: Edit) -> tuple[Edit, ...]:
+    """Return the changes that an edit makes, one or two."""
+    return edit.parts or (edit,)
+
+
+def astray(probe: Probe, edit: Edit, result: Picture) -> tuple[bool, ...]:
+    """Tell of each of two changes whether the probe finds what it asked for at the object of the other.
+
+    A change of colour at the object that was to become another kind, or that kind at the object of the colour: neither
+    was to be there, whether or not it is where it was wanted too.
+    """
+    view = render(edit.after, len(result), samples=1)
+    whole = (0.0, 0.0, float(len(result)), float(len(result)))
+    others = [_place(one, view, view, whole) for one in reversed(edit.parts)]
+    said = ask(probe, result, others)
+    return tuple(s[one.attribute] == one.wanted for s, one in zip(said, edit.parts, strict=True))
 
 
 def questions(edit: Edit, side: int) -> list[Question]:
-    """Return what to ask: first what was wanted, then every other object, and last the scene."""
+    """Return what to ask: first what was wanted of each change, then every other object, and last the scene."""
     before, after = render(edit.before, side, samples=1), render(edit.after, side, samples=1)
     whole = (0.0, 0.0, float(side), float(side))
-    wanted = [Question(_place(edit, before, after, whole), _wanted(edit))]
+    wanted = [Question(_place(one, before, after, whole), _wanted(one)) for one in changes(edit)]
     others = [
         Question(box, {"kind": thing.kind, "colour": thing.colour})
         for k, thing in enumerate(edit.after.things)
@@ -67,7 +91,8 @@ def bounds(view: View, thing: int) -> Box | None:
 
 
 def _is_subject(edit: Edit, thing: int) -> bool:
-    return thing == edit.thing and len(edit.after.things) >= len(edit.before.things)
+    subjects = [one.thing for one in changes(edit)]
+    return thing in subjects and len(edit.after.things) >= len(edit.before.things)
 
 
 def _wanted(edit: Edit) -> dict[str, str]:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_max_pool2d
 
+from inkover import inversions
 from inkover.attention import words
 from inkover.attention.blend import Looks, looking
 from inkover.attention.control import Control
 from inkover.attention.maps import Seen, of_words
 from inkover.diffusion.level import Prediction
+from inkover.diffusion.samplers import Sampler
 from inkover.errors import InkoverError
-from inkover.inversions.sde_dpmpp import INVERSION
-from inkover.inversions.sde_dpmpp import Settings as Tracing
-from inkover.inversions.sde_dpmpp import sampler as tracing_sampler
+from inkover.inversions.contract import Inversion, Replay
 from inkover.masks.implicit import enlarged, smoothed, top
 from inkover.methods import parts, tracks
 from inkover.methods.contract import Concept, Method, Task, knob
@@ -25,6 +26,8 @@ from inkover.methods.settings import check
 from inkover.models.contract import Text
 
 SOURCE_GUIDANCE = 3.5
+ORDERS = ("sde-dpmpp", "ddpm")
+"""The inversions to walk, by the order of their steps: second, as published, and first."""
 MASKS = ("both", "words", "noise", "none")
 
 
@@ -46,6 +49,7 @@ class Settings:
     masks: str = knob(
         "both", "a concept acts where its words are looked at, where it moves the noise, or where both", choices=MASKS
     )
+    inversion: str = tracks.inversion_knob(ORDERS)
     spacing: str = parts.spacing_knob()
 
     def __post_init__(self) -> None:
@@ -60,15 +64,15 @@ class Settings:
 
 def edit(task: Task, knobs: Settings) -> Tensor:
     """Return the clean latent of the changed photo; without a concept that acts it is the photo's again."""
-    own, levels = Tracing(knobs.source_guidance), parts.tail(parts.laid(task.model, knobs), knobs.strength)
+    inversion, own, sampler = _traced(knobs)
+    levels = parts.tail(parts.laid(task.model, knobs), knobs.strength)
     if not (task.source or knobs.negative) and knobs.source_guidance != SOURCE_GUIDANCE:
         raise InkoverError("source_guidance has no effect without a text for the photo: leave it out, or give --from")
     concepts = _concepts(task)
     texts = [task.model.text(concept.text) for concept in concepts]
     listened = [_own_tokens(text) for text in texts]
     base = _base(task, knobs)
-    track = tracks.maps(task, INVERSION, own, levels, *_followed(task, knobs))
-    sampler = tracing_sampler(own)
+    track = tracks.maps(task, inversion, own, levels, *_followed(task, knobs))
     x, memory = track.latents[0], None
     with task.watch.stage("edit", len(levels) - 1):
         for step, (noise, residual) in enumerate(zip(track.noises, track.residuals, strict=True)):
@@ -88,6 +92,14 @@ def edit(task: Task, knobs: Settings) -> Tensor:
             x = parts.inside(task.mask, x + residual, track.latents[step + 1])
             task.watch.step()
     return x
+
+
+def _traced(knobs: Settings) -> tuple[Inversion, Any, Sampler]:
+    """Return the inversion, its own knobs, and the step that its noise maps are for."""
+    inversion = inversions.get(knobs.inversion)
+    own = inversion.settings(source_guidance=knobs.source_guidance)
+    assert isinstance(inversion.use, Replay)
+    return inversion, own, inversion.use.sampler(own)
 
 
 def _concepts(task: Task) -> tuple[Concept, ...]:
@@ -171,8 +183,9 @@ def cost(knobs: Settings) -> Mapping[str, int]:
     """
     steps = parts.walked(knobs.steps, knobs.strength)
     acting = sum(acts(Concept("a"), knobs, step) for step in range(steps))
-    inversion = INVERSION.cost(Tracing(knobs.source_guidance), steps).samples
-    return {"mask": 0, "inversion": inversion, "edit": inversion + acting}
+    inversion, own, _ = _traced(knobs)
+    samples = inversion.cost(own, steps).samples
+    return {"mask": 0, "inversion": samples, "edit": samples + acting}
 
 
 METHOD = Method(

@@ -27,6 +27,7 @@ class Edit:
     thing: int | None
     attribute: str  # what the probe must find: kind, colour, finish, surface, background, presence, absence, place
     wanted: str
+    parts: tuple[Edit, ...] = ()  # of two changes in one photo: each made alone in the photo as it was
 
     def truth(self, side: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
         """Render the photo, the true edited photo and the true mask of change, (side, side[, 3])."""
@@ -123,6 +124,30 @@ def several(scene: Scene, rng: np.random.Generator) -> Edit:
     return Edit("several", scene, both, caption(scene), caption(both), words, 0, "colour", first.wanted)
 
 
+def two(scene: Scene, rng: np.random.Generator) -> Edit:
+    """Recolour the first object, and put another kind in the place of the second."""
+    first = recolour(scene, rng)
+    moved = scene.with_thing(1, replace(scene.things[1], kind=another(rng, KINDS, *(t.kind for t in scene.things))))
+    words = f"{name(scene.things[1])} -> {name(moved.things[1])}"
+    second = Edit("replace", scene, moved, caption(scene), caption(moved), words, 1, "kind", moved.things[1].kind)
+    both = first.after.with_thing(1, moved.things[1])
+    words = f"{first.words}; {words}"
+    return Edit("two", scene, both, caption(scene), caption(both), words, 0, "colour", first.wanted, (first, second))
+
+
+def touching(scene: Scene, rng: np.random.Generator) -> Edit:
+    """Do the same where the photo shows the two objects side by side without a gap, or one before the other."""
+    return replace(two(scene, rng), kind="touching")
+
+
+def _touch(scene: Scene) -> bool:
+    """Tell whether the first two objects meet in the photo."""
+    view = render(scene, NEAR, samples=1)
+    one, other = (np.pad(view.mask(k), 1) for k in (0, 1))
+    grown = one[1:-1, 1:-1] | one[:-2, 1:-1] | one[2:, 1:-1] | one[1:-1, :-2] | one[1:-1, 2:]
+    return bool((grown & other[1:-1, 1:-1]).any())
+
+
 def _moved(kind: str, scene: Scene, after: Thing) -> Edit:
     changed_scene = scene.with_thing(0, after)
     text = caption(scene)
@@ -163,7 +188,13 @@ EDITS: dict[str, Callable[[Scene, np.random.Generator], Edit]] = {
     "move": move,
     "resize": resize,
     "rotate": rotate,
+    "touching": touching,
+    "two": two,
 }
+"""What can be done to a scene. A kind's place in the alphabet is part of its seed: another may only come after all."""
+
+PAIRED = ("touching", "two")
+NEAR = 64  # pixels: where two objects meet is looked for at this size
 
 TURNING = ("cube", "mug", "star", "duck")  # the others look the same from all sides
 
@@ -179,12 +210,18 @@ def case(kind: str, seed: int, index: int, things: int | None = None, unseen: bo
     """
     make = EDITS[kind]
     number = sorted(EDITS).index(kind)
+    if kind in PAIRED and things is None:
+        things = 2
     for attempt in range(10_000):
         rng = np.random.default_rng([seed, number, index, attempt])
         scene = draw(HELD_OUT_SEEDS + int(rng.integers(1 << 40)), things, held_out=None)
         if not _seen(scene.things if not unseen else scene.things[1:]):
             continue
         if unseen and (scene.things[0].kind, scene.things[0].colour) in HELD_OUT:
+            continue
+        if kind in PAIRED and len(scene.things) < 2:
+            raise ValueError(f"{kind!r} wants two objects or three, things={things}")
+        if kind == "touching" and not _touch(scene):
             continue
         edit = make(scene, rng)
         if _seen(edit.after.things) != unseen:

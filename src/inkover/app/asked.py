@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from inkover import methods
-from inkover.app import edits, inputs
+from inkover.app import edits, inputs, where
 from inkover.app.cleanup import Cleanup, parsed
 from inkover.app.edits import Edit
 from inkover.app.flow import Mask, Wish
 from inkover.app.inputs import Source
 from inkover.app.recipe import File, Recipe, Weights, versions
+from inkover.app.where import Where
 from inkover.attention import emphasis
 from inkover.attention.words import Span
 from inkover.errors import InkoverError
@@ -38,11 +39,13 @@ def wish(
     looking: bool = False,  # for the mask alone
     several: Sequence[Edit] = (),  # in place of the target
     windows: bool = False,
+    place: Where | None = None,
 ) -> Wish:
     """Check everything that needs no model, the cheap things first."""
     written = prompts(source, target, several)
     chosen = methods.get(method)
     own = edits.all_masked(several) if several and chosen.find_masks is not None else masked
+    own = own and not (place is not None and place.finds)
     made = build(chosen, settings, masked=own, looking=looking)
     texts = weighed(chosen, *written)
     if windows and chosen.steers(made):
@@ -55,7 +58,34 @@ def wish(
     edges = float(grow), None if feather is None else float(feather)  # numpy's numbers are none that JSON can hold
     opened = inputs.opened(photo)
     found = edits.checked(several, chosen, made, opened.size)
-    return Wish(opened, chosen, made, *texts, written, inputs.seed(seed), *edges, clean, found, windows)
+    if place is not None:
+        place.check(chosen, opened.size)
+    return Wish(opened, chosen, made, *texts, written, inputs.seed(seed), *edges, clean, found, windows, place)
+
+
+def check_place(given: str | None, place: Where | None, target: bool) -> None:
+    """Refuse what is no mask in words, and a target that it makes no use of."""
+    if given is not None and place is None:
+        raise InkoverError(f"{given!r} is no mask in words: write words(red ball), or not m.png")
+    if place is not None and target and not place.finds:
+        raise InkoverError(f"the mask {place.text!r} makes no use of a target: leave --to out, or write found in it")
+
+
+def check_idle(method: str | None, settings: Mapping[str, Any]) -> None:
+    """Refuse a method and its knobs where no method is asked."""
+    idle = ["method"] * (method is not None) + list(settings)
+    if idle:
+        raise InkoverError(f"{idle[0]} has no effect on a mask in words without found: leave it out")
+
+
+def place_wish(photo: Source, source: str, place: Where, seed: int, grow: float, feather: float | None) -> Wish:
+    """Return the wish to see a mask in words, for which no method is asked."""
+    usual, source = methods.get(methods.names()[0]), inputs.text("source", source)
+    check_edges(usual, True, grow, feather)
+    edges, opened = (float(grow), None if feather is None else float(feather)), inputs.opened(photo)
+    place.check(usual, opened.size)
+    made = build(usual, {}, masked=False, looking=True)
+    return Wish(opened, usual, made, source, "", (), (source, ""), inputs.seed(seed), *edges, where=place)
 
 
 def usual_method(several: Sequence[object]) -> str:
@@ -166,14 +196,16 @@ def from_recipe(recipe: Recipe, photo: Photo) -> Wish:
     several = [edits.again(change) for change in recipe.edits]
     written = prompts(recipe.source, recipe.target, several)
     texts = weighed(method, *written)
-    check_edges(method, recipe.mask is not None, recipe.grow, recipe.feather)
+    place = where.again(recipe.where, recipe.places)
+    check_edges(method, recipe.mask is not None or place is not None, recipe.grow, recipe.feather)
+    if place is not None:
+        place.check(method, photo.size)
     edges = (recipe.grow, recipe.feather)
     found = edits.checked(several, method, made, photo.size)
     for change, wanted in zip(recipe.edits, found, strict=True):
         edits.check_same(change, wanted.change.mask)
-    return Wish(
-        photo, method, made, *texts, written, inputs.seed(recipe.seed), *edges, recipe.cleanup, found, recipe.windows
-    )
+    seed, clean = inputs.seed(recipe.seed), recipe.cleanup
+    return Wish(photo, method, made, *texts, written, seed, *edges, clean, found, recipe.windows, place)
 
 
 def _recipe_photo(recipe: Recipe, photo: Source | None) -> Photo:

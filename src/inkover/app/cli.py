@@ -150,6 +150,7 @@ def mask_(
     to: o.To = None,
     source: o.From = "",
     change: o.Change = [],  # noqa: B006 - as above
+    place: o.MaskWords = None,
     method: o.MethodName = None,
     grow: o.Grow = None,
     feather: o.Feather = None,
@@ -166,7 +167,7 @@ def mask_(
     quiet: o.Quiet = False,
     force: o.Force = False,
 ) -> None:
-    """Write the automatic mask alone: look at it, correct it, hand it back with edit --mask."""
+    """Write the automatic mask alone, or one in words: look at it, correct it, hand it back with edit --mask."""
     from inkover.app import mask_command
     from inkover.app.request import Ask, Engine, Manner
 
@@ -178,7 +179,7 @@ def mask_(
             source=source,
             method=method,
             seed=seed,
-            mask=None,
+            mask=place,
             grow=grow,
             feather=feather or 0.0,
             cleanup=None,

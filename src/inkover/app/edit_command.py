@@ -78,10 +78,11 @@ def _checked(ask: Ask, wanted: Files, recipe_file: Path | None) -> Job:
         _once(wanted)
         wish = asked.from_recipe(recipe, photos.read(ask.photo, ask.max_pixels))
         mask, file = asked.recipe_mask(recipe, ask.mask, wish.photo.size)
-    _check_count(wish, wanted.count, wish.has_masks(mask is not None))
+    _check_count(wish, wanted.count, wish.has_masks(mask is not None or wish.where is not None))
     targets = tuple(_targets(ask.photo, wanted))
+    given_mask = None if ask.mask is None or wish.where is not None else Path(ask.mask)
     own_mask = Path(recipe.mask.file) if recipe and recipe.mask and recipe.mask.file else None
-    used = [path for path in (ask.photo, ask.mask, recipe_file, own_mask, *wish.mask_files()) if path is not None]
+    used = [path for path in (ask.photo, given_mask, recipe_file, own_mask, *wish.mask_files()) if path is not None]
     for one in targets:
         _check_targets(one, used, wanted.force)
         _check_alpha(wish, one.output)
@@ -91,8 +92,9 @@ def _checked(ask: Ask, wanted: Files, recipe_file: Path | None) -> Job:
 
 def _from_options(ask: Ask) -> tuple[Wish, Mask | None, File | None]:
     wish = request.wish(ask)
-    mask = None if ask.mask is None else inputs.mask(ask.mask, wish.photo.size)
-    return wish, mask, inputs.mask_file(ask.mask)
+    if ask.mask is None or wish.where is not None:
+        return wish, None, None
+    return wish, inputs.mask(ask.mask, wish.photo.size), inputs.mask_file(ask.mask)
 
 
 def _check_count(wish: Wish, count: int, masked: bool) -> None:

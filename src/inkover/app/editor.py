@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from inkover.app import asked, flow, inputs, tracing
+from inkover.app import asked, flow, inputs, tracing, where
 from inkover.app.cache import Cache
 from inkover.app.cleanup import Cleanup
 from inkover.app.edits import Edit
@@ -23,7 +23,9 @@ from inkover.app.recipe import File, Recipe, Weights, versions
 from inkover.app.remembered import Remembered
 from inkover.app.result import Found, Result
 from inkover.app.tracing import Traced, Way
+from inkover.app.where import Where
 from inkover.errors import InkoverError
+from inkover.masks.algebra import FOUND, Place
 from inkover.methods.contract import Tracks
 from inkover.methods.parts import walked
 from inkover.models.contract import Model
@@ -92,15 +94,18 @@ class Editor:
 
         ``edits`` stand in place of the target: several things that come or go at once. ``method`` is ``diffedit`` if
         not given, and ``ledits++`` for edits.
-        ``mask`` is a file or an array (H, W), 1 = edit here; without one the method finds it, if it can, and edits
-        the whole photo otherwise. ``windows`` works on all of a large photo at its own size, through windows of the
-        model's. ``grow`` and ``feather`` (None: chosen from the mask) are in photo pixels, and
-        ``settings`` are the knobs of the method.
+        ``mask`` is a file, an array (H, W), 1 = edit here, or words such as ``words(red ball) and not box(...)``;
+        without one the method finds it, if it can, and edits the whole photo otherwise. ``windows`` works on all of a
+        large photo at its own size, through windows of the model's. ``grow`` and ``feather`` (None: chosen from the
+        mask) are in photo pixels, and ``settings`` are the knobs of the method.
         """
         started = time.perf_counter()
         chosen = asked.usual_method(edits) if method is None else method
-        edges, masked = (grow, feather, cleanup), mask is not None
-        wish = asked.wish(photo, source, target, chosen, settings, seed, *edges, masked, several=edits, windows=windows)
+        edges, masked, place = (grow, feather, cleanup), mask is not None, where.read(mask)
+        wish = asked.wish(
+            photo, source, target, chosen, settings, seed, *edges, masked, several=edits, windows=windows, place=place
+        )
+        mask = None if place is not None else mask
         given = None if mask is None else inputs.mask(mask, wish.photo.size)
         return self.fulfil(wish, given, inputs.mask_file(mask), Meter(show), time.perf_counter() - started)
 
@@ -111,6 +116,7 @@ class Editor:
         target: str = "",
         source: str = "",
         edits: Sequence[Edit] = (),
+        mask: str | None = None,
         method: str | None = None,
         seed: int = 0,
         grow: float = 0.0,
@@ -118,9 +124,18 @@ class Editor:
         show: Show | None = None,
         **settings: Any,
     ) -> Found:
-        """Find where a photo would be changed, and change nothing."""
-        chosen = asked.usual_method(edits) if method is None else method
-        wish = asked.wish(photo, source, target, chosen, settings, seed, grow, feather, "", False, True, edits)
+        """Find where a photo would be changed, and change nothing.
+
+        ``mask`` says it in words, such as ``words(red ball) and not box(0, 0, 50%, 100%)``: only ``found`` in it needs
+        a target.
+        """
+        chosen, place = asked.usual_method(edits) if method is None else method, where.read(mask)
+        asked.check_place(mask, place, bool(target or edits))
+        if place is not None and not place.finds:
+            asked.check_idle(method, settings)
+            return self.look(asked.place_wish(photo, source, place, seed, grow, feather), Meter(show))
+        edges = (grow, feather, "", False, True)
+        wish = asked.wish(photo, source, target, chosen, settings, seed, *edges, edits, place=place)
         return self.look(wish, Meter(show))
 
     def invert(
@@ -176,7 +191,9 @@ class Editor:
         meter.seconds["photo"] += spent
         meter.seconds["load"] += self.load_seconds
         looked = not wish.has_masks(given is not None)
+        given, view = (given, None) if wish.where is None else self._placed(model, wish, wish.where)
         wish, found, seen = self._found(model, wish, given)
+        seen = seen or view
         start = found if given is None else given
         with meter.timed("photo"):
             wish, mask, feather = self._shaped(wish, start, given is not None)
@@ -268,14 +285,33 @@ class Editor:
         view = flow.whole(model, wish.photo, wish.windows)
         return wish, flow.found(model, wish, find, view), view
 
+    def _placed(self, model: Counted, wish: Wish, place: Where) -> tuple[Mask, View | None]:
+        """Put a mask in words together, and return the view on which the model was asked, if it was."""
+        if not place.asks:
+            return place.mask(wish.photo.size, _unasked), None
+        view = flow.whole(model, wish.photo)
+
+        def asked_for(one: Place) -> Mask:
+            if one.kind == FOUND:
+                found = self._found(model, wish, None)[1]
+                assert found is not None
+                return found
+            return flow.placed(model, wish, one, view)
+
+        mask = place.mask(wish.photo.size, asked_for)
+        return mask, None if wish.windows else view
+
     def look(self, wish: Wish, meter: Meter) -> Found:
         """Find the mask that a checked wish leads to."""
-        if wish.method.find_mask is None:
+        if wish.method.find_mask is None and wish.where is None:
             raise InkoverError(f"method {wish.method.name!r} finds no mask: {asked.finders()} do")
         self._check_prompts(wish)
         model = Counted(self.model, meter)
         meter.seconds["load"] += self.load_seconds
-        wish, found, _ = self._found(model, wish, None)
+        if wish.where is not None:
+            found: Mask | None = self._placed(model, wish, wish.where)[0]
+        else:
+            wish, found, _ = self._found(model, wish, None)
         assert found is not None
         with meter.timed("photo"):
             mask, feather = flow.shaped(found, wish.grow, wish.feather)
@@ -286,7 +322,7 @@ class Editor:
 
     def _check_prompts(self, wish: Wish) -> None:
         """Refuse two texts that this model reads as one: nothing would change, but for weights of words."""
-        if wish.weights or wish.edits:
+        if wish.weights or wish.edits or not wish.target:
             return
         source, target = self.model.text(wish.source), self.model.text(wish.target)
         if torch.equal(source.hidden, target.hidden) and _same(source.extra, target.extra):
@@ -304,11 +340,17 @@ class Editor:
             grow=wish.grow,
             feather=feather,
             mask=mask,
+            where="" if wish.where is None else wish.where.text,
+            places=() if wish.where is None else wish.where.files,
             cleanup=wish.cleanup,
             edits=tuple(wanted.change for wanted in wish.edits),
             windows=wish.windows,
             versions=versions(),
         )
+
+
+def _unasked(place: Place) -> Mask:
+    raise AssertionError(place)
 
 
 def _each(wish: Wish) -> tuple[Mask, ...]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,9 +20,13 @@ from inkover.app.meter import Counted, Meter, SourceText
 from inkover.app.recipe import Change
 from inkover.attention.words import Span
 from inkover.masks import overlap, shape
+from inkover.masks.algebra import NOISE, WORDS, Place
 from inkover.methods.contract import Concept, Forgetful, Method, Task, Tracks
 from inkover.models.windowed import windowed
 from inkover.photo import Canvas, Photo
+
+if TYPE_CHECKING:
+    from inkover.app.where import Where
 
 Mask = NDArray[np.float32]
 """(H, W) in [0, 1] in the upright photo's frame, 1 = edit."""
@@ -49,16 +53,19 @@ class Wish:
     cleanup: Cleanup = Cleanup()
     edits: tuple[Wanted, ...] = ()  # in place of the target
     windows: bool = False  # worked on whole, at its own size, through windows of the model's
+    where: Where | None = None  # the mask, in words
 
     def has_masks(self, given: bool) -> bool:
         """Tell whether no mask is looked for, ``given`` telling of one for all of it."""
+        if self.where is not None and self.where.asks:
+            return False
         if self.edits and self.method.find_masks is not None:
             return all(wanted.mask is not None for wanted in self.edits)
         return given
 
     def mask_files(self) -> list[Path]:
-        """Return the files of the edits' own masks."""
-        masks = [wanted.change.mask for wanted in self.edits]
+        """Return the files of the edits' own masks, and of a mask in words."""
+        masks = [*(wanted.change.mask for wanted in self.edits), *(self.where.files if self.where else ())]
         return [Path(mask.file) for mask in masks if mask is not None and mask.file is not None]
 
 
@@ -110,6 +117,16 @@ def _view(model: Counted, photo: Photo, canvas: Canvas) -> View:
 def found(model: Counted, wish: Wish, find: Callable[[Task, Any], Tensor], view: View) -> Mask:
     """Let the method find where to edit, on a view of the whole photo; a hard mask."""
     return _enlarged(find(_task(model, wish, view, None), wish.settings), wish)
+
+
+def placed(model: Counted, wish: Wish, place: Place, view: View) -> Mask:
+    """Ask the model for a place that a mask in words names; a hard mask."""
+    from inkover.methods import places
+
+    task = _task(model, replace(wish, edits=(), windows=False), view, None)
+    if place.kind == WORDS:
+        return _enlarged(places.looked_at(task, *place.texts), wish)
+    return _enlarged(places.disagreed(task, *(("", *place.texts) if place.kind == NOISE else place.texts)), wish)
 
 
 def found_each(

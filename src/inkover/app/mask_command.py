@@ -6,7 +6,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from inkover.app import asked, config, files, loading, progress, report, request
+from inkover import photo
+from inkover.app import asked, config, files, loading, progress, report, request, where
+from inkover.app.flow import Wish
 from inkover.app.meter import Meter
 from inkover.app.request import Ask, Engine, Manner
 from inkover.errors import InkoverError
@@ -17,7 +19,7 @@ def run(ask: Ask, engine: Engine, manner: Manner, output: Path, force: bool) -> 
     """Do the whole command."""
     start = time.perf_counter()
     defaults = config.defaults()
-    wish = request.wish(ask, looking=True)
+    wish = _wish(ask)
     if wish.method.find_mask is None:
         raise InkoverError(f"method {wish.method.name!r} finds no mask: choose one that does, {asked.finders()}")
     targets = _targets(output, len(wish.edits), [ask.photo, *wish.mask_files()], force)
@@ -40,6 +42,19 @@ def run(ask: Ask, engine: Engine, manner: Manner, output: Path, force: bool) -> 
     for text in found.warnings:
         manner.warn(text)
     report.say_mask(row, manner)
+
+
+def _wish(ask: Ask) -> Wish:
+    """Return what is to be looked for: where a method would edit, or a mask in words."""
+    place = where.read(ask.mask)
+    asked.check_place(ask.mask, place, ask.to is not None or bool(ask.change))
+    if place is None or place.finds:
+        return request.wish(ask, looking=True)
+    asked.check_idle(ask.method, {name: value for name, value in ask.named.items() if value is not None})
+    if ask.knobs:
+        raise InkoverError("--set has no effect on a mask in words without found: leave it out")
+    opened = photo.read(ask.photo, ask.max_pixels)
+    return asked.place_wish(opened, ask.source, place, ask.seed or 0, ask.grow or 0.0, ask.feather)
 
 
 def _made(folder: Path) -> None:

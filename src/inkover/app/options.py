@@ -51,7 +51,13 @@ MaskOutput = Annotated[
     Path, typer.Option("-o", "--output", metavar="MASK.png", help="Where the mask goes; a folder for --change.")
 ]
 Count = Annotated[int, typer.Option("--count", metavar="N", min=1, help="Variations, with following seeds.")]
-MaskFile = Annotated[Path | None, typer.Option("--mask", metavar="FILE", help="Where to edit: white, at photo size.")]
+MaskFile = Annotated[
+    str | None,
+    typer.Option("--mask", metavar="FILE|WORDS", help="Where to edit: white, or in words: 'words(ball) and not m.png'"),
+]
+MaskWords = Annotated[
+    str | None, typer.Option("--mask", metavar="WORDS", help="A mask in words: 'words(red ball) and not box(0,0,9,9)'")
+]
 SaveMask = Annotated[Path | None, typer.Option("--save-mask", metavar="FILE", help="Write the mask as used.")]
 SaveOverlay = Annotated[
     Path | None, typer.Option("--save-overlay", metavar="FILE", help="Write the photo with its masks in colours.")

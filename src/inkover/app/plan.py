@@ -12,6 +12,7 @@ from typing import Any
 from inkover.app.edits import MASK, Edit, arrowed
 from inkover.app.request import Ask
 from inkover.errors import InkoverError, nearest
+from inkover.masks import algebra
 
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "from": (str,),
@@ -26,6 +27,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "settings": (dict,),
     "edits": (list,),
 }
+DOING = frozenset({"to", "edits"})
 DOES = ("add", "remove", "change")
 
 
@@ -35,13 +37,13 @@ def read(path: Path, ask: Ask) -> Ask | None:
     It is TOML where it is named so, else JSON. Files that it names are looked for in its own folder.
     """
     values = _values(path)
-    if values is None or "recipe" in values:
+    if values is None or "recipe" in values or not (_is_toml(path) or DOING & values.keys()):
         return None
     for key, value in values.items():
         if key not in _KINDS:
             raise InkoverError(f"{path} has an unknown key {key!r}: {nearest(key, tuple(_KINDS))}")
         _typed(value, _KINDS[key], f"{path} has {key}")
-    if not ({"to", "edits"} & values.keys()):
+    if not (DOING & values.keys()):
         raise InkoverError(f"{path} says nothing to do: give it a line to, or [[edits]] with add, remove or change")
     mask = values.get("mask")
     return replace(
@@ -50,7 +52,7 @@ def read(path: Path, ask: Ask) -> Ask | None:
         source=values.get("from", ""),
         method=values.get("method"),
         seed=values.get("seed"),
-        mask=ask.mask if mask is None else _beside(path, mask),
+        mask=ask.mask if mask is None else _where(path, mask),
         grow=values.get("grow"),
         feather=values.get("feather"),
         cleanup=values.get("cleanup"),
@@ -60,9 +62,13 @@ def read(path: Path, ask: Ask) -> Ask | None:
     )
 
 
+def _is_toml(path: Path) -> bool:
+    return path.suffix.lower() == ".toml"
+
+
 def _values(path: Path) -> dict[str, Any] | None:
     """Read a file's table; None where it is for the reader of recorded recipes to say what is wrong."""
-    toml = path.suffix.lower() == ".toml"
+    toml = _is_toml(path)
     try:
         text = path.read_text(encoding="utf-8")
         values = tomllib.loads(text) if toml else json.loads(text)
@@ -89,6 +95,13 @@ def _edit(path: Path, number: int, values: Any) -> Edit:
         _typed(mask, (str,), f"{where} has mask")
     edit = Edit(text.strip(), does[0] == "remove", "", settings, None if mask is None else _beside(path, mask))
     return arrowed(edit, text) if does[0] == "change" else edit
+
+
+def _where(path: Path, mask: str) -> str:
+    """Return a mask, a file or in words, with its files beside the recipe."""
+    if algebra.is_expression(mask):
+        return algebra.renamed(mask, lambda name: str(_beside(path, name)))
+    return str(_beside(path, mask))
 
 
 def _beside(path: Path, file: str) -> Path:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from inkover.app.cleanup import Cleanup
 from inkover.errors import InkoverError, nearest
+from inkover.masks import algebra
 from inkover.photo.atomic import write_whole
 
 VERSION = 1
@@ -66,6 +67,8 @@ class Recipe:
     grow: float = 0.0  # photo pixels
     feather: float = 0.0  # photo pixels, as used
     mask: File | None = None  # None: the method found it, or there was none
+    where: str = ""  # the mask in words, in place of a file
+    places: tuple[File, ...] = ()  # the files that these words name, in their order
     cleanup: Cleanup = Cleanup()
     edits: tuple[Change, ...] = ()  # in place of the target
     windows: bool = False
@@ -75,7 +78,8 @@ class Recipe:
     def inputs(self) -> list[Path]:
         """Return the files that went in: nothing is ever written over them."""
         masks = [edit.mask for edit in self.edits]
-        return [Path(one.file) for one in (self.photo, self.mask, *masks) if one is not None and one.file is not None]
+        every = (self.photo, self.mask, *self.places, *masks)
+        return [Path(one.file) for one in every if one is not None and one.file is not None]
 
     def to_json(self) -> str:
         """Return the recipe as JSON, keys in reading order."""
@@ -95,7 +99,9 @@ class Recipe:
         """Return the recipe with the files it names named another way, and its model where that is a file."""
         photo, mask = _renamed(self.photo, named), self.mask and _renamed(self.mask, named)
         edits = tuple(replace(edit, mask=edit.mask and _renamed(edit.mask, named)) for edit in self.edits)
-        return replace(self, photo=photo, mask=mask, edits=edits, model=_moved(self.model, named, is_path))
+        where, places = algebra.renamed(self.where, named), tuple(_renamed(one, named) for one in self.places)
+        model = _moved(self.model, named, is_path)
+        return replace(self, photo=photo, mask=mask, where=where, places=places, edits=edits, model=model)
 
     @classmethod
     def read(cls, path: str | Path) -> Recipe:
@@ -151,13 +157,17 @@ def _refuse_constant(name: str) -> Any:
 
 def _recipe(values: dict[str, Any]) -> Recipe:
     """Build the recipe from checked parts."""
-    values = dict[str, Any](edits=[], windows=False) | values  # of a recipe from before there were these
+    values = (
+        dict[str, Any](edits=[], windows=False, where="", places=[]) | values
+    )  # of a recipe from before there were these
     _keys(values, Recipe, "the recipe")
     _typed(values["edits"], (list,), "edits")
+    _typed(values["places"], (list,), "places")
     parts = {
         "photo": _part(values["photo"], File, "photo"),
         "model": _part(values["model"], Weights, "model"),
         "mask": None if values["mask"] is None else _part(values["mask"], File, "mask"),
+        "places": tuple(_part(one, File, f"places[{k}]") for k, one in enumerate(values["places"])),
         "cleanup": _part(values["cleanup"], Cleanup, "cleanup"),
         "edits": tuple(_change(edit, f"edits[{k}]") for k, edit in enumerate(values["edits"])),
     }
@@ -177,6 +187,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "source": (str,),
     "target": (str,),
     "method": (str,),
+    "where": (str,),
     "settings": (dict,),
     "seed": (int,),
     "grow": (int, float),

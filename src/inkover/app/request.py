@@ -25,7 +25,7 @@ class Ask:
     source: str
     method: str | None
     seed: int | None
-    mask: Path | None
+    mask: str | None  # a file, or a mask in words
     grow: float | None
     feather: float | None
     cleanup: str | None
@@ -91,7 +91,7 @@ class Manner:
 def wish(ask: Ask, looking: bool = False) -> Wish:
     """Return what the command line asks for, checked; ``looking`` for the mask alone."""
     from inkover import methods, photo
-    from inkover.app import asked, edits
+    from inkover.app import asked, edits, where
 
     if ask.to is None and not (ask.add or ask.remove or ask.change or ask.several):
         raise InkoverError('say what the photo shall show: --to "a blue ball on grass" (or repeat: --recipe FILE)')
@@ -113,8 +113,9 @@ def wish(ask: Ask, looking: bool = False) -> Wish:
     if ask.cleanup is not None and not ask.cleanup.strip():
         raise InkoverError("--cleanup is empty: write color,sharpen=0.3,denoise=0.2, or some of these")
     edges, masked = (ask.grow or 0.0, ask.feather, ask.cleanup or ""), ask.mask is not None
+    place, seed = where.read(ask.mask), ask.seed or 0
     return asked.wish(
-        opened, source, target, method.name, settings, ask.seed or 0, *edges, masked, looking, several, ask.windows
+        opened, source, target, method.name, settings, seed, *edges, masked, looking, several, ask.windows, place
     )
 
 

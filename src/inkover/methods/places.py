@@ -1,0 +1,78 @@
+"""Masks that are asked of the network by themselves: where words are looked at, and where two texts disagree."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from inkover.attention import words
+from inkover.attention.blend import Looks, looking
+from inkover.attention.maps import Seen, of_words
+from inkover.errors import InkoverError
+from inkover.masks.difference import filled, fixed, rescaled
+from inkover.masks.implicit import enlarged, smoothed
+from inkover.masks.rules import otsu
+from inkover.methods import maps, parts
+from inkover.methods.contract import Task
+from inkover.models.contract import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """At which level the network is asked: DiffEdit's own."""
+
+    steps: int = 50
+    strength: float = 1.0
+    sampler: str = "ddim"
+    spacing: str = parts.OWN
+    mask_strength: float = 0.5
+
+
+HALF = Level()
+CLAMP, THRESHOLD, MAPS = 0.99, 0.3, 10
+"""DiffEdit's own: the part of a map that is no extreme, the part of that at which a mask begins, and noises."""
+NOISES = 4
+"""Looks differ less from noise to noise than what two texts say."""
+LOOKS = "looks"
+
+
+def looked_at(task: Task, sought: str) -> Tensor:  # (1, 1, h, w), 0 or 1
+    """Return where words are looked at in the photo, on average over noises, above Otsu's value of that map.
+
+    They are read in the photo's own text where that has them, and alone where not.
+    """
+    text, own = _read(task, sought)
+    at, looks = maps.level(task, HALF), Looks()
+    with task.watch.stage("mask", NOISES):
+        for k in range(NOISES):
+            seen = list[Seen]()
+            x = at.noised(task.photo, task.noise(LOOKS, k))
+            task.model.predict(x, at, {"sought": text}, looking(seen, ("sought",)))
+            looks = looks.added(seen)
+            task.watch.step()
+    if not looks:
+        raise InkoverError(
+            f"this model has no attention to words, so words({sought}) is nowhere: use differs(OLD, NEW)"
+        )
+    found = smoothed(of_words(looks.maps["sought"], own))
+    return enlarged(otsu()(found), parts.size(task.photo)).to(task.photo)
+
+
+def disagreed(task: Task, source: str, target: str) -> Tensor:  # (1, 1, h, w), 0 or 1
+    """Return DiffEdit's mask: where two texts disagree about the photo."""
+    texts = task.model.text(source), task.model.text(target)
+    with task.watch.stage("mask", MAPS):
+        found = maps.averaged(task, maps.level(task, HALF), *texts, maps.noises(task, MAPS))
+    return filled(fixed(THRESHOLD)(rescaled(found, CLAMP)))
+
+
+def _read(task: Task, sought: str) -> tuple[Text, tuple[int, ...]]:
+    """Return the text in which words are read, and their tokens there."""
+    if task.source:
+        text = task.model.text(task.source)
+        with suppress(InkoverError):
+            return text, words.find(text.tokens, sought)
+    text = task.model.text(sought)
+    return text, words.find(text.tokens, sought)

@@ -95,6 +95,7 @@ STUDIES: dict[str, dict[str, Way]] = {
     "rules": RULES,
     "overlaps": {one: at_once("multi-diffedit", overlap=one) for one in ("owner", "combined", "priority")}
     | {"one after the other": at_once("multi-diffedit", fused=False)},
+    "bootstrap": {f"bootstrap {one:g}": at_once("multi-diffedit", bootstrap=one) for one in (0, 0.2, 1)},
     "masks": {one: at_once("ledits++", masks=one) for one in ("words", "noise", "both", "none")},
     "order": {"2 (sde-dpmpp)": at_once("ledits++"), "1 (ddpm)": at_once("ledits++", inversion="ddpm")},
     "guidance": {f"guidance {one:g}": at_once("ledits++", guidance=one) for one in (3.0, 5.0, 8.0, 12.0)},

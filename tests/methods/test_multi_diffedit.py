@@ -121,6 +121,22 @@ def test_changes_share_noises_tracing_and_the_null_row(count: int, guidance: flo
         assert watch.samples == multi_diffedit.cost(knobs)
 
 
+@pytest.mark.parametrize("bootstrap, alone", [(0.5, 4), (1.0, 8)])
+def test_in_the_bootstrap_a_change_does_not_see_the_others(bootstrap: float, alone: int) -> None:
+    model, knobs = Counted(tangled()), Settings(steps=10, strength=0.8, bootstrap=bootstrap)
+    half = box_mask(picture(SIDE, SIDE), 0, 0, 1, 0.5)
+    changes = replace(RED, mask=half), replace(MUG, mask=1 - half)
+    both = multi_diffedit.edit(job(*changes, model=model), knobs)
+    assert model.samples == 8 + 8 * 3 + alone  # a null row of each
+    plain = multi_diffedit.edit(job(*changes, model=Counted(tangled())), Settings(steps=10, strength=0.8))
+    assert not torch.equal(both, plain)
+    one = multi_diffedit.edit(job(changes[0], model=Counted(tangled())), knobs)
+    same = multi_diffedit.edit(job(changes[0], model=Counted(tangled())), Settings(steps=10, strength=0.8))
+    assert torch.equal(one, same)  # outside its place there is the photo anyway
+    if bootstrap == 1:
+        assert torch.equal(both * half, one * half)
+
+
 def test_a_mask_that_is_given_is_not_looked_for() -> None:
     model = Counted(gaussians())
     mine = box_mask(picture(SIDE, SIDE), 0, 0, 0.2, 0.2)
@@ -155,6 +171,7 @@ TURNED: dict[str, dict[str, Any]] = {
     "closing": {"closing": 2},
     "smallest": {"smallest": 40},
     "overlap": {"overlap": "priority"},
+    "bootstrap": {"bootstrap": 0.5},
     "fused": {"fused": False},
     "spacing": {"spacing": "trailing"},
     "guidance_from": {"guidance_from": 0.5},

@@ -50,6 +50,10 @@ class Settings:
         "where masks overlap: who differs most there, both texts together, or the first of the list",
         choices=overlap.POLICIES,
     )
+    bootstrap: float = knob(
+        0.0, "part of the walked steps in which a change sees the photo around its place, not the other changes", low=0,
+        high=1, stage="edit",
+    )  # fmt: skip
     fused: bool = knob(True, "all changes in one walk; false makes one after the other, for comparison", stage="edit")
     spacing: str = parts.spacing_knob()
     guidance_from: float = parts.guidance_from_knob()
@@ -67,6 +71,11 @@ class Settings:
             raise InkoverError(f"threshold {self.threshold:g} of rule {self.rule} is a part: give 1 or less")
         if self.overlap == "combined" and not self.fused:
             raise InkoverError("overlap combined writes both texts in one walk: leave fused out, or overlap")
+        if self.bootstrap and not self.fused:
+            raise InkoverError("bootstrap has no effect where changes are made one after the other: leave it out")
+        if self.bootstrap and not parts.walked(parts.walked(self.steps, self.strength), self.bootstrap):
+            least = f"{1 / max(parts.walked(self.steps, self.strength), 1):.4g}"
+            raise InkoverError(f"bootstrap {self.bootstrap:g} of the walked steps is none: give {least} or more")
         if self.rule != "fixed" and self.clamp != 0.99:
             raise InkoverError(f"clamp has no effect at rule {self.rule}: leave it out, or give rule=fixed")
 
@@ -126,11 +135,13 @@ def _walked(task: Task, changes: Sequence[tuple[int, Concept]], knobs: Settings)
     x, rest = photo[0], 1 - torch.stack([region.mask for region in regions]).sum(0)
     members = sorted({member for region in regions for member in region.members})
     acting = {k: torch.stack([one.mask for one in regions if k in one.members]).sum(0) for k in members}
+    alone = parts.walked(len(levels) - 1, knobs.bootstrap) if len(regions) > 1 else 0
     with task.watch.stage("edit", len(levels) - 1):
         denoise = parts.towards_each(task, texts, null, knobs, levels)
-        for (here, there), kept in zip(pairwise(levels), photo[1:], strict=True):
+        for step, ((here, there), kept) in enumerate(zip(pairwise(levels), photo[1:], strict=True)):
             drawn = torch.zeros_like(x)
-            for region, said in zip(regions, denoise(x, here), strict=True):
+            shown = [parts.inside(one.mask, x, photo[step]) for one in regions] if step < alone else [x]
+            for region, said in zip(regions, denoise(shown, here), strict=True):
                 drawn = drawn + region.mask * sampler.step(said, here, there)[0]
             for member, mask in acting.items():
                 task.watch.acted(member, mask)
@@ -172,7 +183,8 @@ def _changes(task: Task) -> tuple[Concept, ...]:
 def cost(knobs: Settings) -> Mapping[str, int]:
     """Return the network samples of each stage for one change.
 
-    Each other takes as many for its mask, and one more a step: the null row is shared. One after the other, all of it.
+    Each other takes as many for its mask, and one more a step: the null row is shared but in the bootstrap. One after
+    the other, all of it.
     """
     steps = parts.walked(knobs.steps, knobs.strength)
     return {"mask": 2 * knobs.noises, "inversion": steps, "edit": parts.guided_samples(knobs)}

@@ -20,7 +20,7 @@ from inkover.knobs import knobs as knobs_of
 from inkover.methods.contract import Task, knob
 from inkover.models.contract import Model, Text
 
-EachDenoiser = Callable[[Tensor, Level], tuple[Prediction, ...]]
+EachDenoiser = Callable[[Sequence[Tensor], Level], tuple[Prediction, ...]]
 """Latents (1, c, h, w) at a level -> what the network says there of each of several texts."""
 
 TRACEABLE = ("ddim", "euler")
@@ -130,6 +130,9 @@ def check_readable(negative: str) -> None:
         raise InkoverError(f"the words of negative {negative!r} cannot be weighed: leave the weights out")
 
 
+NULL = "null"
+"""What the rows are named that guidance leads away from."""
+
 AROUND = {"guidance_from": 0.0, "guidance_to": 1.0, "rescale": 0.0}
 """The knobs around guidance, and where they change nothing."""
 
@@ -180,18 +183,25 @@ def towards(task: Task, text: Text, null: Text, knobs: Guidance, levels: Levels)
 
 
 def towards_each(task: Task, texts: Sequence[Text], null: Text, knobs: Guidance, levels: Levels) -> EachDenoiser:
-    """Return the network guided as ``towards`` does, to several texts at once; they share the null row."""
+    """Return the network guided as ``towards`` does, to several texts at once.
+
+    Given one latent, they share the null row; given one each, each has its own.
+    """
     guided_at = frozenset(levels[k] for k in guided_steps(knobs))
     named = {str(k): text for k, text in enumerate(texts)}
 
-    def denoiser(x: Tensor, level: Level) -> tuple[Prediction, ...]:
+    def denoiser(x: Sequence[Tensor], level: Level) -> tuple[Prediction, ...]:
         led = knobs.guidance != 1 and level in guided_at
-        rows = {"null": null} | named if led else named
-        answer = task.model.predict(torch.cat([x] * len(rows)), level, rows).split(len(rows))
+        nulls = {f"{NULL}{k}": null for k in range(len(x))} if led else {}
+        shown = [*x] * (len(texts) // len(x))
+        rows = nulls | named
+        answer = task.model.predict(torch.cat([*x, *shown] if led else shown), level, rows).split(len(rows))
         task.watch.step()
         if not led:
             return answer
-        return tuple(steered(answer[0], one, level, knobs.guidance, knobs.rescale) for one in answer[1:])
+        aways, towards = answer[: len(x)], answer[len(x) :]
+        both = zip([*aways] * (len(texts) // len(x)), towards, strict=True)
+        return tuple(steered(away, one, level, knobs.guidance, knobs.rescale) for away, one in both)
 
     return denoiser
 

@@ -3,15 +3,22 @@
 ``python benchmarks/peers.py [--cases N] [--edit recolour]``: both run in one process, in float32, by turns, each at its
 defaults, and DiffEdit also at one guidance. Counted are the rows that the U-Net is asked; timed is the edit alone,
 from picture to picture. What is drawn outside the true change is compared before anything is laid over the photo.
+
+``--memory`` measures LEDITS++ of both houses at 128, 256 and 512 px instead, ten steps from latent to latent: the most
+memory that the process held, less what it held before (Linux).
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,8 +106,8 @@ def their_ledits(pipeline: Any) -> Run:
     return run
 
 
-def entrants(editor: inkover.Editor, rows: Rows) -> dict[str, Run]:
-    """Put both houses' methods together around one set of networks."""
+def pipelines(editor: inkover.Editor, rows: Rows) -> tuple[Any, Any]:
+    """Return diffusers' DiffEdit and LEDITS++ around the editor's networks."""
     from diffusers import (
         DDIMInverseScheduler,
         DPMSolverMultistepScheduler,
@@ -126,6 +133,12 @@ def entrants(editor: inkover.Editor, rows: Rows) -> dict[str, Run]:
         ledits = LEditsPPPipelineStableDiffusion(**parts, **plain, unet=theirs[1], scheduler=solver)
     for pipeline in (diffedit, ledits):
         pipeline.set_progress_bar_config(disable=True)
+    return diffedit, ledits
+
+
+def entrants(editor: inkover.Editor, rows: Rows) -> dict[str, Run]:
+    """Put both houses' methods together around one set of networks."""
+    diffedit, ledits = pipelines(editor, rows)
     return {
         "DiffEdit, Inkover": ours(editor, "diffedit"),
         "DiffEdit, diffusers": their_diffedit(diffedit, 7.5),
@@ -135,6 +148,96 @@ def entrants(editor: inkover.Editor, rows: Rows) -> dict[str, Run]:
     }
 
 
+def mask_seconds(editor: inkover.Editor, cases: int, kind: str, seed: int) -> tuple[float, float]:
+    """Return the median seconds of DiffEdit's mask alone, of Inkover and of diffusers, by turns."""
+    pipeline, found = pipelines(editor, Rows())[0], (list[float](), list[float]())
+    for index in range(cases):
+        edit = case(kind, seed, index)
+        before = edit.truth(editor.model.resolution)[0]
+
+        def ours_looks(edit: Edit = edit, before: Picture = before) -> object:
+            return editor.mask(Photo.from_array(before), source=edit.source, target=edit.target)
+
+        def theirs_looks(edit: Edit = edit, before: Picture = before) -> object:
+            return pipeline.generate_mask(
+                image=Image.fromarray(before), source_prompt=edit.source, target_prompt=edit.target
+            )
+
+        for look, seconds in zip((ours_looks, theirs_looks), found, strict=True):
+            start = time.perf_counter()
+            look()
+            seconds.append(time.perf_counter() - start)
+    return float(np.median(found[0])), float(np.median(found[1]))
+
+
+STEPS = 10
+SIDES = (128, 256, 512)
+
+
+def held(field: str) -> float:
+    """Return a field of the process's status, in MiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) / 1024 for line in lines if line.startswith(field))
+
+
+def peak(run: Callable[[], object]) -> float:
+    """Return how much more memory was held at most while something ran, in MiB."""
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")  # the most so far is what is held now
+    before = held("VmRSS")
+    run()
+    return held("VmHWM") - before
+
+
+def ours_at(editor: inkover.Editor, side: int) -> Callable[[], object]:
+    """Return LEDITS++ of Inkover at a size, from latent to latent."""
+    from inkover import methods
+    from inkover.app.meter import Counted, Meter
+    from inkover.methods.contract import Task
+    from inkover.methods.settings import build
+
+    ledits, model = methods.get("ledits++"), Counted(editor.model, Meter())
+    knobs = build(ledits, {"steps": STEPS, "strength": 0.8})
+    pixels = torch.from_numpy(case("recolour", 0, 0).truth(side)[0]).permute(2, 0, 1)[None] / 127.5 - 1
+    task = Task(model, editor.model.encode(pixels), "", "a blue ball", 0, model.meter)
+    return lambda: ledits.edit(task, knobs)
+
+
+def theirs_at(editor: inkover.Editor, side: int) -> Callable[[], object]:
+    """Return LEDITS++ of diffusers at a size."""
+    pipeline, photo = pipelines(editor, Rows())[1], Image.fromarray(case("recolour", 0, 0).truth(side)[0])
+    size = {"height": side, "width": side}
+
+    def run() -> object:
+        pipeline.invert(image=photo, source_prompt="", num_inversion_steps=STEPS, skip=0.2, **size)
+        return pipeline(editing_prompt=["a blue ball"], output_type="latent")
+
+    return run
+
+
+HOUSES = {"Inkover": ours_at, "diffusers": theirs_at}
+
+
+def alone(house: str, side: int) -> float:
+    """Measure one house at one size; in a process of its own, since what is freed may stay with the process."""
+    torch.set_num_threads(1)
+    editor = inkover.Editor.load("tabletop", remember=False)
+    with quiet():
+        HOUSES[house](editor, 64)()  # what is set up once is no part of it
+        return peak(HOUSES[house](editor, side))
+
+
+def memory() -> None:
+    """Print what LEDITS++ of both houses holds at several sizes."""
+    print(f"LEDITS++ of one concept, {STEPS} steps, float32: the most memory held while it ran, over before")
+    for side in SIDES:
+        found = []
+        for house in HOUSES:
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as own:
+                found.append(f"{house} {own.submit(alone, house, side).result():6.0f} MiB")
+        print(f"{side:4} px  {'  '.join(found)}", flush=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -142,8 +245,12 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--memory", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    if given.memory:
+        memory()
+        return
     editor, judging = inkover.Editor.load("tabletop", remember=False), probe.load(folder())
     held: Any = editor.model
     rows = Rows()
@@ -162,10 +269,13 @@ def main() -> None:
             tally.rows.append(rows.count)
             tally.success.append(judge(judging, edit, before, true, result).success)
             tally.outside.append(psnr(drawn, before, ~change))
+    with quiet():
+        looks = mask_seconds(editor, given.cases, given.edit, given.seed)
     print(f"{given.edit}, {given.cases} cases, {given.threads} threads, float32")
     for name, tally in tallies.items():
         print(f"{name:36} success {np.mean(tally.success):5.1%}  outside {np.mean(tally.outside):5.1f} dB  "
               f"rows {np.mean(tally.rows):6.1f}  {np.median(tally.seconds):6.2f} s")  # fmt: skip
+    print(f"DiffEdit's mask alone: Inkover {looks[0]:.2f} s, diffusers {looks[1]:.2f} s, {looks[0] / looks[1]:.2f}")
 
 
 if __name__ == "__main__":

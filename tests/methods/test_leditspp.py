@@ -130,6 +130,13 @@ def test_the_order_of_concepts_does_not_matter(network: Model, order: tuple[int,
     assert not torch.equal(one, leditspp.edit(job(network, BALL, SAND), settings))
 
 
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_more_concepts_than_a_forward_holds_are_asked_in_several(network: Any, most: int) -> None:
+    one = leditspp.edit(job(network, BALL, MUG, SAND), Settings(steps=4))
+    few = leditspp.edit(job(replace(network, batch=most), BALL, MUG, SAND), Settings(steps=4))
+    torch.testing.assert_close(one, few, atol=1e-3, rtol=1e-3)
+
+
 @pytest.mark.parametrize("source, base", [("", 1), ("a red ball on grass", 2)])
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_step_takes_one_sample_a_concept_and_the_base(network: Model, source: str, base: int, count: int) -> None:

@@ -66,7 +66,9 @@ def test_the_order_of_changes_permutes_the_masks_and_leaves_the_owners(order: li
 
 
 @quick
-@given(data=st.data(), policy=st.sampled_from(overlap.POLICIES), h=st.integers(1, 7), w=st.integers(1, 7))
+@given(
+    data=st.data(), policy=st.sampled_from(["owner", "combined", "priority"]), h=st.integers(1, 7), w=st.integers(1, 7)
+)
 def test_regions_share_no_place_and_the_rest_is_the_photo(data: Any, policy: str, h: int, w: int) -> None:
     generator = torch.Generator().manual_seed(data.draw(st.integers(0, 999)))
     photo = picture(h, w)
@@ -91,9 +93,30 @@ def test_where_masks_overlap_the_policy_says_whose_it_is() -> None:
     assert torch.equal(overlap.prior([left, right])[1], 1 - left)
     regions = dict(overlap.combined([left, right]))
     assert set(regions) == {(0,), (1,), (0, 1)} and torch.equal(regions[0, 1], left * right)
-    assert overlap.overlapping([left, right]) and not overlap.overlapping([left, 1 - left])
+    assert overlap.overlapping([left, 1 - left, right]) == (0, 2) and overlap.overlapping([left, 1 - left]) is None
     soft = overlap.prior([left / 2, right / 2, torch.ones_like(left)])
     assert torch.allclose(torch.stack(soft).sum(0), torch.ones_like(left))
+
+
+def test_masks_that_overlap_can_be_forbidden() -> None:
+    left = box_mask(picture(SIDE, SIDE), 0, 0, 1, 0.5)
+    of, knobs = job(replace(RED, mask=left), replace(MUG, mask=torch.ones_like(left))), Settings(overlap="forbid")
+    with pytest.raises(InkoverError, match="'a blue ball on grass' and 'a sand mug' overlap"):
+        multi_diffedit.edit(of, knobs)
+    apart = job(replace(RED, mask=left), replace(MUG, mask=1 - left))
+    assert torch.equal(multi_diffedit.edit(apart, knobs), multi_diffedit.edit(apart, Settings()))
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_more_changes_than_a_forward_holds_are_asked_in_several(most: int) -> None:
+    changes = [replace(one, mask=mask) for one, mask in zip((RED, MUG, GREY), _thirds(), strict=True)]
+    one = multi_diffedit.edit(job(*changes), Settings(steps=6))
+    few = multi_diffedit.edit(job(*changes, model=replace(Counted(gaussians()), batch=most)), Settings(steps=6))
+    torch.testing.assert_close(one, few, atol=1e-5, rtol=1e-5)
+
+
+def _thirds() -> list[Tensor]:
+    return [box_mask(picture(SIDE, SIDE), 0, k / 3, 1, (k + 1) / 3) for k in range(3)]
 
 
 def test_both_texts_are_written_where_masks_overlap_and_are_combined() -> None:

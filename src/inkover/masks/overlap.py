@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-POLICIES = ("owner", "combined", "priority")
+POLICIES = ("owner", "combined", "priority", "forbid")
 Region = tuple[tuple[int, ...], Tensor]
 """Which of the masks it belongs to, in order, and where it is: (1, 1, h, w)."""
 
@@ -55,6 +55,8 @@ def combined(masks: Sequence[Tensor]) -> list[Region]:
     return sorted(found, key=lambda one: (len(one[0]), one[0]))
 
 
-def overlapping(masks: Sequence[Tensor]) -> bool:
-    """Tell whether any two of some masks share a place."""
-    return bool(torch.cat([(mask > 0).float() for mask in masks]).sum(0).gt(1).any())
+def overlapping(masks: Sequence[Tensor]) -> tuple[int, int] | None:
+    """Return the first two masks that share a place; None where none do."""
+    held = [mask > 0 for mask in masks]
+    pairs = ((one, other) for other in range(len(held)) for one in range(other))
+    return next(((one, other) for one, other in pairs if bool((held[one] & held[other]).any())), None)

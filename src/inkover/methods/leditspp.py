@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from inkover import inversions
 from inkover.attention import words
 from inkover.attention.blend import Looks, looking
 from inkover.attention.control import Control
-from inkover.attention.maps import Seen, of_words
+from inkover.attention.maps import Maps, Seen, of_words
 from inkover.diffusion.level import Prediction
 from inkover.diffusion.samplers import Sampler
 from inkover.errors import InkoverError
@@ -78,13 +79,14 @@ def edit(task: Task, knobs: Settings) -> Tensor:
         for step, (noise, residual) in enumerate(zip(track.noises, track.residuals, strict=True)):
             acting = [k for k, concept in enumerate(concepts) if acts(concept, knobs, step)]
             rows, seen = base | {str(k): texts[k] for k in acting}, list[Seen]()
-            answer = task.model.predict(torch.cat([x] * len(rows)), levels[step], rows, _listening(seen, acting, knobs))
-            said, looks = dict(zip(rows, answer.split(len(rows)), strict=True)), Looks().added(seen)
+            listening = partial(_listening, seen, [str(k) for k in acting], knobs)
+            said = parts.answers(task.model, [x] * len(rows), levels[step], rows, listening)
+            looks = _looks(seen)
             away = said.get("source/null", said["source"])
             guided = away.toward(said["source"], knobs.source_guidance) if "source/null" in said else away
             for k in acting:
                 push = pushed(concepts[k], knobs, away, said[str(k)])
-                looked = of_words(looks.maps[str(k)], listened[k]) if looks else None
+                looked = of_words(looks[str(k)], listened[k]) if looks else None
                 mask = implicit(concepts[k], knobs, push.eps, looked)
                 guided = added(guided, push, mask)
                 task.watch.acted(k, mask)
@@ -167,8 +169,17 @@ def _base(task: Task, knobs: Settings) -> dict[str, Text]:
     return {"source/null": task.model.text(negative), "source": task.model.text(source)}
 
 
-def _listening(seen: list[Seen], acting: Sequence[int], knobs: Settings) -> Control | None:
-    return looking(seen, [str(k) for k in acting]) if acting and knobs.masks in ("both", "words") else None
+def _listening(seen: list[Seen], acting: Sequence[str], knobs: Settings, rows: Sequence[str]) -> Control | None:
+    """Return what notes where the concepts among a forward's rows look."""
+    here = [name for name in rows if name in acting]
+    return looking(seen, here) if here and knobs.masks in ("both", "words") else None
+
+
+def _looks(seen: Sequence[Seen]) -> Maps:
+    """Return where each concept looked in one step, of one forward or of several."""
+    forwards = dict.fromkeys(tuple(one.maps) for one in seen)
+    looks = [Looks().added([one for one in seen if tuple(one.maps) == rows]).maps for rows in forwards]
+    return {name: found for one in looks for name, found in one.items()}
 
 
 def _own_tokens(text: Text) -> tuple[int, ...]:

@@ -47,7 +47,7 @@ class Settings:
     smallest: int = knob(0, "pieces of a mask of fewer cells are left out", low=0, high=4096, stage="mask")
     overlap: str = knob(
         "owner",
-        "where masks overlap: who differs most there, both texts together, or the first of the list",
+        "where masks overlap: who differs most there, both texts together, the first of the list, or an error",
         choices=overlap.POLICIES,
     )
     bootstrap: float = knob(
@@ -161,6 +161,9 @@ class Region:
 def laid_out(task: Task, changes: Sequence[tuple[int, Concept]], knobs: Settings) -> list[Region]:
     """Return regions that share no place, with the text of each. Empty ones are left out."""
     masks = [_mask(task, one) for _, one in changes]
+    if knobs.overlap == "forbid" and (shared := overlap.overlapping(masks)):
+        one, other = (repr(changes[k][1].text) for k in shared)
+        raise InkoverError(f"the masks of {one} and {other} overlap: shrink one, or give --set overlap=owner")
     parted: list[tuple[tuple[int, ...], Tensor]] = [((k,), mask) for k, mask in enumerate(overlap.prior(masks))]
     if knobs.overlap == "combined":
         parted = overlap.combined(masks)

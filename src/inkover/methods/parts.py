@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from inkover.attention import emphasis
+from inkover.attention.control import Control
 from inkover.diffusion import samplers
 from inkover.diffusion.guide import Denoiser, guided, steered
 from inkover.diffusion.level import Level, Levels, Prediction
@@ -182,6 +183,23 @@ def towards(task: Task, text: Text, null: Text, knobs: Guidance, levels: Levels)
     return told(denoiser, task.watch.step)
 
 
+def answers(
+    model: Model,
+    shown: Sequence[Tensor],  # a latent (1, c, h, w) for each row
+    level: Level,
+    rows: Mapping[str, Text],
+    control: Callable[[Sequence[str]], Control | None] = lambda rows: None,
+) -> dict[str, Prediction]:
+    """Ask about any number of rows, as many in a forward as it should hold; ``control`` is asked for each forward."""
+    names, found = list(rows), dict[str, Prediction]()
+    for start in range(0, len(names), model.batch):
+        some = names[start : start + model.batch]
+        x = torch.cat([*shown[start : start + model.batch]])
+        said = model.predict(x, level, {name: rows[name] for name in some}, control(some))
+        found |= zip(some, said.split(len(some)), strict=True)
+    return found
+
+
 def towards_each(task: Task, texts: Sequence[Text], null: Text, knobs: Guidance, levels: Levels) -> EachDenoiser:
     """Return the network guided as ``towards`` does, to several texts at once.
 
@@ -195,7 +213,7 @@ def towards_each(task: Task, texts: Sequence[Text], null: Text, knobs: Guidance,
         nulls = {f"{NULL}{k}": null for k in range(len(x))} if led else {}
         shown = [*x] * (len(texts) // len(x))
         rows = nulls | named
-        answer = task.model.predict(torch.cat([*x, *shown] if led else shown), level, rows).split(len(rows))
+        answer = (*answers(task.model, [*x, *shown] if led else shown, level, rows).values(),)
         task.watch.step()
         if not led:
             return answer

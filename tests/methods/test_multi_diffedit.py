@@ -15,7 +15,7 @@ from analytic import Counted, Ledger, box_mask, gaussians, picture, quick, tangl
 from inkover import methods
 from inkover.errors import InkoverError
 from inkover.masks import overlap
-from inkover.methods import diffedit, multi_diffedit
+from inkover.methods import ddim, diffedit, multi_diffedit
 from inkover.methods.contract import Concept, Task
 from inkover.methods.multi_diffedit import Settings
 from inkover.methods.settings import build
@@ -51,6 +51,21 @@ def test_one_change_is_diffedit_to_the_bit(steps: int, strength: float, guidance
     expected = diffedit.edit(replace(alone, mask=mask), diffedit.Settings(**knobs))
     assert torch.equal(multi_diffedit.edit(found(one, Settings(**knobs)), Settings(**knobs)), expected)
     assert torch.equal(multi_diffedit.edit(found(one, Settings(**knobs)), Settings(**knobs, fused=False)), expected)
+
+
+@quick
+@given(steps=st.integers(4, 12), strength=st.floats(0.3, 1), guidance=st.sampled_from([1.0, 4.0]), cut=st.floats(0, 1))
+def test_one_full_region_is_plain_sampling_to_the_bit(steps: int, strength: float, guidance: float, cut: float) -> None:
+    knobs: dict[str, Any] = {"steps": steps, "strength": strength, "guidance": guidance}
+    of = task(Counted(tangled()), picture(SIDE, SIDE), source=RED.source, target=RED.text)
+    rescale = 0.7 if guidance != 1 else 0.0
+    plain = ddim.edit(of, ddim.Settings(**knobs, inversion_prompt="empty", rescale=rescale))
+    whole = torch.ones(1, 1, SIDE, SIDE)
+    assert torch.equal(multi_diffedit.edit(replace(of, concepts=(replace(RED, mask=whole),)), Settings(**knobs)), plain)
+    left = (torch.arange(SIDE) < cut * SIDE).float().expand(1, 1, SIDE, SIDE)
+    halves = (replace(RED, mask=left), replace(RED, mask=1 - left))
+    parted = multi_diffedit.edit(replace(of, concepts=halves), Settings(**knobs))
+    torch.testing.assert_close(parted, plain, atol=1e-6, rtol=1e-6)
 
 
 @quick

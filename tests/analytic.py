@@ -127,6 +127,7 @@ class Analytic:
     stride: int = 8
     batch: int = 8
     exact: bool = True
+    heard: bool = True
 
     def text(self, prompt: str) -> Text:
         return read(prompt)

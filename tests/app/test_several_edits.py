@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from inkover import Edit, Editor, InkoverError
 from inkover.app import edits
 from inkover.methods import get
 from small_photo import Outcome
-from tiny import tiny_components
+from tiny import FLOWS, tiny_backbone, tiny_components
 
 LEDITS = get("ledits++")
 PIXELS = np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)
@@ -281,3 +283,29 @@ def test_masks_that_are_all_given_leave_nothing_to_be_found(
 def test_edits_of_other_types_are_refused(editor: Editor, wrong: Any) -> None:
     with pytest.raises(InkoverError):
         editor.edit(PIXELS, edits=wrong, steps=4)
+
+
+class Shown:
+    """Writes down the stages that begin."""
+
+    def __init__(self) -> None:
+        self.stages = list[str]()
+
+    def begin(self, stage: str, steps: int) -> None:
+        self.stages.append(stage)
+
+    def advance(self) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("method", ["p2p", "ledits++"])
+def test_a_model_whose_attention_is_not_heard_is_refused_before_anything_is_traced(editor: Editor, method: str) -> None:
+    flow, shown = replace(editor, model=tiny_backbone(FLOWS[0])), Shown()
+    with pytest.raises(InkoverError, match=f"cannot be steered, as method '{re.escape(method)}' does"):
+        flow.edit(PIXELS, source="a ball", target="a mug", method=method, show=shown)
+    assert not shown.stages
+    flow.edit(PIXELS, source="a ball", target="a mug", method="sdedit", steps=4, show=shown)
+    assert shown.stages

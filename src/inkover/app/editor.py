@@ -187,6 +187,7 @@ class Editor:
     def fulfil(self, wish: Wish, given: Mask | None, file: File | None, meter: Meter, spent: float = 0.0) -> Result:
         """Do what a checked wish says, inside a mask where one is given; ``spent`` are seconds on the photo so far."""
         model = Counted(self.model, meter)
+        self._check_heard(wish)
         self._check_prompts(wish)
         meter.seconds["photo"] += spent
         meter.seconds["load"] += self.load_seconds
@@ -319,6 +320,15 @@ class Editor:
             each = tuple(flow.shaped(one, wish.grow, wish.feather)[0] for one in sought)
         record, costs = self._record(wish, feather, None), (dict(meter.samples), dict(meter.calls), dict(meter.seconds))
         return Found(mask, record, *costs, wish.photo, _empties(wish, mask, each), each)
+
+    def _check_heard(self, wish: Wish) -> None:
+        """Refuse, before the photo is traced, a method that steers attention which this model does not let be heard."""
+        if wish.method.steers(wish.settings) and not self.model.heard:
+            raise InkoverError(
+                f"the attention of {self.model.name} is joint, words and picture in one, and cannot be steered, as "
+                f"method {wish.method.name!r} does: use one without attention control, such as flowedit, or a Stable "
+                "Diffusion 1.x or 2.x"
+            )
 
     def _check_prompts(self, wish: Wish) -> None:
         """Refuse two texts that this model reads as one: nothing would change, but for weights of words."""

@@ -45,6 +45,11 @@ class Around:
         return self.model.batch
 
     @property
+    def heard(self) -> bool:
+        """Whether its attention to words can be heard and steered."""
+        return self.model.heard
+
+    @property
     def exact(self) -> bool:
         """Whether another batch moves an answer by the rounding of the state only."""
         return self.model.exact

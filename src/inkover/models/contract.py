@@ -40,6 +40,8 @@ class Model(Protocol):
     def batch(self) -> int: ...  # most rows that one forward should hold at the native resolution
     @property
     def exact(self) -> bool: ...  # another batch moves an answer by the rounding of the state only
+    @property
+    def heard(self) -> bool: ...  # its attention to words can be heard and steered
 
     def text(self, prompt: str) -> Text:
         """Read a prompt; InkoverError when it has more tokens than the model reads."""

@@ -47,6 +47,11 @@ class Flow:
     velocity: Velocity
 
     @property
+    def heard(self) -> bool:
+        """Whether its attention to words can be heard: words and picture attend in one call, so it cannot."""
+        return False
+
+    @property
     def exact(self) -> bool:
         """Whether another batch moves an answer by the rounding of the state only: not in half precision."""
         return torch.finfo(self.dtype).bits >= 32

@@ -95,6 +95,11 @@ class StableDiffusion:
     beside: Beside = nothing
 
     @property
+    def heard(self) -> bool:
+        """Whether its attention to words can be heard and steered."""
+        return True
+
+    @property
     def exact(self) -> bool:
         """Whether another batch moves an answer by the rounding of the state only: not in half precision."""
         return torch.finfo(self.dtype).bits >= 32

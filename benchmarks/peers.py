@@ -1,8 +1,9 @@
 """Inkover beside diffusers: DiffEdit and LEDITS++ on the same weights and the same exact edits, in one run.
 
 ``python benchmarks/peers.py [--cases N] [--edit recolour]``: both run in one process, in float32, by turns, each at its
-defaults, and DiffEdit also at one guidance. Counted are the rows that the U-Net is asked; timed is the edit alone,
-from picture to picture. What is drawn outside the true change is compared before anything is laid over the photo.
+defaults, and the peers at other switches too: DiffEdit at a lower guidance, LEDITS++ with both its masks. Counted are
+the rows that the U-Net is asked; timed is the edit alone, from picture to picture. What is drawn outside the true change
+is compared before anything is laid over the photo.
 
 ``--memory`` measures LEDITS++ of both houses at 128, 256 and 512 px instead, ten steps from latent to latent: the most
 memory that the process held, less what it held before (Linux).
@@ -92,14 +93,14 @@ def their_diffedit(pipeline: Any, guidance: float) -> Run:
     return run
 
 
-def their_ledits(pipeline: Any) -> Run:
+def their_ledits(pipeline: Any, **switches: Any) -> Run:
     """Edit with diffusers' LEDITS++."""
 
     def run(edit: Edit, before: Picture, seed: int) -> tuple[Picture, Picture]:
         generator = torch.Generator().manual_seed(seed)
         side = {"height": before.shape[0], "width": before.shape[1]}
         pipeline.invert(image=Image.fromarray(before), source_prompt="", generator=generator, **side)
-        drawn = pipeline(editing_prompt=[edit.target], generator=generator, output_type="np").images[0]
+        drawn = pipeline(editing_prompt=[edit.target], generator=generator, output_type="np", **switches).images[0]
         picture = np.rint(255 * drawn).astype(np.uint8)
         return picture, picture
 
@@ -145,6 +146,7 @@ def entrants(editor: inkover.Editor, rows: Rows) -> dict[str, Run]:
         "DiffEdit at guidance 5, diffusers": their_diffedit(diffedit, 5.0),
         "LEDITS++, Inkover": ours(editor, "ledits++", source_guidance=1.0),
         "LEDITS++, diffusers": their_ledits(ledits),
+        "LEDITS++ with both masks, diffusers": their_ledits(ledits, use_cross_attn_mask=True, use_intersect_mask=True),
     }
 
 

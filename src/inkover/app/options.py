@@ -44,6 +44,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that exist; never over the photo.")]
 
+Before = Annotated[Path | None, typer.Argument(metavar="BEFORE", help="The photo.")]
+After = Annotated[Path | None, typer.Argument(metavar="AFTER", help="The edited photo, of the same size.")]
+ScoreMask = Annotated[Path | None, typer.Option("--mask", metavar="FILE", help="Where the edit is: white.")]
+ListMeasures = Annotated[bool, typer.Option("--list", help="Show every measure in plain words, and what it needs.")]
+
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to.  [default: NAME.edited.EXT beside it]")
 ]

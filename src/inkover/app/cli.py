@@ -231,7 +231,10 @@ def invert(
 def score(
     before: o.Before = None,
     after: o.After = None,
+    source: o.Was = None,
+    to: o.To = None,
     mask: o.ScoreMask = None,
+    clip: o.Clip = None,
     list_: o.ListMeasures = False,
     max_pixels: o.MaxPixels = PIXELS,
     json: o.Json = False,
@@ -241,7 +244,7 @@ def score(
     from inkover.app.request import Manner
     from inkover.measure import score_command
 
-    ask = score_command.Ask(before, after, mask, max_pixels)
+    ask = score_command.Ask(before, after, mask, source, to, clip, max_pixels)
     (score_command.listed if list_ else score_command.run)(ask, Manner(json, quiet))
 
 

@@ -46,7 +46,9 @@ Force = Annotated[bool, typer.Option("--force", help="Write over files that exis
 
 Before = Annotated[Path | None, typer.Argument(metavar="BEFORE", help="The photo.")]
 After = Annotated[Path | None, typer.Argument(metavar="AFTER", help="The edited photo, of the same size.")]
+Was = Annotated[str | None, typer.Option("--from", metavar="TEXT", help="What the photo shows.")]
 ScoreMask = Annotated[Path | None, typer.Option("--mask", metavar="FILE", help="Where the edit is: white.")]
+Clip = Annotated[str | None, typer.Option("--clip", metavar="FOLDER", help="A CLIP of transformers, or tabletop.")]
 ListMeasures = Annotated[bool, typer.Option("--list", help="Show every measure in plain words, and what it needs.")]
 
 Output = Annotated[

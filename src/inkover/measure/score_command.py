@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inkover import photo as photos
 from inkover.app.request import Manner
 from inkover.errors import InkoverError
 from inkover.masks.files import read_mask
-from inkover.measure.scores import MEASURES, NEEDS, Measure, Pair, Scores, Values, score
+from inkover.measure.scores import MEASURES, NEEDS, Mask, Measure, Pair, Scores, Values, score
 from inkover.photo import Photo
+
+if TYPE_CHECKING:
+    from inkover.measure.clip import Views
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +28,26 @@ class Ask:
     before: Path | None
     after: Path | None
     mask: Path | None
+    source: str | None
+    target: str | None
+    clip: str | None
     max_pixels: int
 
 
 def run(ask: Ask, manner: Manner) -> None:
     """Do the whole command."""
-    found = score(_pair(ask))
+    _check(ask)
+    found = score(_pair(ask, manner))
     if manner.json:
-        print(json.dumps({**found.values, "reasons": found.reasons}, allow_nan=False))
+        rest = {"reasons": found.reasons, "models": _models(ask, found)}
+        print(json.dumps({**found.values, **rest}, allow_nan=False))
     else:
         print("\n".join(_lines(found)))
 
 
 def listed(ask: Ask, manner: Manner) -> None:
     """Print every measure in plain words."""
-    if ask.before or ask.after or ask.mask:
+    if any(given is not None for given in (ask.before, ask.after, ask.mask, ask.source, ask.target, ask.clip)):
         raise InkoverError("--list shows what there is and measures nothing: leave the photos and options out")
     if manner.json:
         print(json.dumps({"measures": [_described(measure) for measure in MEASURES]}))
@@ -48,10 +57,20 @@ def listed(ask: Ask, manner: Manner) -> None:
         print(f"{measure.name}  ({_better(measure)})\n  {measure.says}{needed}")
 
 
-def _pair(ask: Ask) -> Pair:
-    """Read the pictures and the mask; InkoverError where they do not fit."""
+def _check(ask: Ask) -> None:
+    """Refuse, before anything is read, what is not enough and what would change nothing."""
     if ask.before is None or ask.after is None:
         raise InkoverError("two pictures are compared: inkover score BEFORE AFTER (inkover score --list: the measures)")
+    for option, text in (("--from", ask.source), ("--to", ask.target)):
+        if text is not None and not text.strip():
+            raise InkoverError(f"{option} is empty: write what the picture shows, or leave it out")
+        if text is not None and ask.clip is None:
+            raise InkoverError(f"{option} is read by CLIP alone: add --clip FOLDER or --clip tabletop, or leave it out")
+
+
+def _pair(ask: Ask, manner: Manner) -> Pair:
+    """Read the pictures, the mask and the networks; InkoverError where they do not fit."""
+    assert ask.before is not None and ask.after is not None
     before, after = (photos.read(path, ask.max_pixels) for path in (ask.before, ask.after))
     if before.size != after.size:
         (height, width), (tall, wide) = before.size, after.size
@@ -59,7 +78,39 @@ def _pair(ask: Ask) -> Pair:
             f"{ask.before} is {width} x {height} px and {ask.after} {wide} x {tall}: resize the edited one to the photo"
         )
     mask = None if ask.mask is None else read_mask(ask.mask, before.size)
-    return Pair(_values(before), _values(after), mask)
+    views = None if ask.clip is None else _views(ask, ask.clip, before, after, mask, manner)
+    return Pair(_values(before), _values(after), mask, ask.source, ask.target, views)
+
+
+def _views(ask: Ask, name: str, before: Photo, after: Photo, mask: Mask | None, manner: Manner) -> Views:
+    """Let CLIP look and read, and say what of a text it cannot."""
+    from inkover.measure import clip
+
+    encoder = clip.load(name)
+    for option, text in (("--from", ask.source), ("--to", ask.target)):
+        if text is not None and (rest := clip.beyond(encoder, text)):
+            manner.warn(f"{option} is too long for CLIP by {rest} tokens, which are not read: shorten it")
+    return clip.views(encoder, _bytes(before), _bytes(after), mask, ask.source, ask.target)
+
+
+def _models(ask: Ask, found: Scores) -> dict[str, str]:
+    """Say of each figure that a network made which network it was."""
+    names = {}
+    if ask.clip is not None:
+        from inkover.measure import clip
+
+        names["clip"] = clip.named(ask.clip)
+    return {
+        measure.name: names[need]
+        for measure in MEASURES
+        for need in measure.needs
+        if need in names and found.values[measure.name] is not None
+    }
+
+
+def _bytes(photo: Photo) -> NDArray[np.uint8]:
+    """Return a photo's values as 8 bits."""
+    return np.rint(_values(photo) * 255).astype(np.uint8)
 
 
 def _values(photo: Photo) -> Values:

@@ -5,19 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkover.measure import quality
 
+if TYPE_CHECKING:  # what looks with networks is imported where it is given
+    from torch import Tensor
+
+    from inkover.measure.clip import Views
+
 Values = NDArray[np.float64]  # (H, W, 3) in [0, 1]
 Mask = NDArray[np.float32]  # (H, W) in [0, 1]
+Value = Callable[["Pair"], float]
 Better = Literal["higher", "lower", "neither"]
 
 NEEDS = {
     "mask": "--mask FILE, white where the edit is",
+    "source": "--from TEXT, what the photo shows",
+    "target": "--to TEXT, what the edited photo shall show",
+    "clip": "--clip FOLDER, a CLIP of transformers, or --clip tabletop",
 }
 """How each thing that a measure may need is given."""
 
@@ -38,6 +47,9 @@ class Pair:
     before: Values
     after: Values
     mask: Mask | None = None
+    source: str | None = None
+    target: str | None = None
+    clip: Views | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,7 @@ class Measure:
     name: str
     better: Better
     says: str
-    value: Callable[[Pair], float] = field(repr=False)
+    value: Value = field(repr=False)
     needs: tuple[str, ...] = ()  # of NEEDS
 
 
@@ -128,6 +140,37 @@ def _pie_ssim(pair: Pair) -> float:
     return quality.ssim(one, other, inner, top=1)
 
 
+def _points(picture: Callable[[Views], Tensor | None], text: Callable[[Views], Tensor | None]) -> Value:
+    """Return the measure of how well a picture fits a text."""
+
+    def value(pair: Pair) -> float:
+        from inkover.measure import clip
+
+        assert pair.clip is not None
+        seen, said = picture(pair.clip), text(pair.clip)
+        assert seen is not None and said is not None
+        return clip.points(seen, said)
+
+    return value
+
+
+def _clip_image(pair: Pair) -> float:
+    from inkover.measure import clip
+
+    assert pair.clip is not None
+    return clip.cosine(pair.clip.before, pair.clip.after)
+
+
+def _clip_direction(pair: Pair) -> float:
+    from inkover.measure import clip
+
+    assert pair.clip is not None and pair.clip.source is not None and pair.clip.target is not None
+    value = clip.cosine(pair.clip.after - pair.clip.before, pair.clip.target - pair.clip.source)
+    if math.isnan(value):
+        raise Unknown("the two pictures, or the two texts, are one to CLIP: there is no direction")
+    return value
+
+
 MEASURES = (
     Measure(
         "mse",
@@ -202,6 +245,41 @@ MEASURES = (
         "Mean absolute change of the pixels outside the mask, of values from 0 to 1.",
         lambda pair: _change(pair, inside=False),
         ("mask",),
+    ),
+    Measure(
+        "clip",
+        "higher",
+        "How well the edited picture fits --to: 100 times CLIP's cosine, at least 0.",
+        _points(lambda views: views.after, lambda views: views.target),
+        ("target", "clip"),
+    ),
+    Measure(
+        "clip_edited",
+        "higher",
+        "How well what is in the mask, on black, fits all of --to: 100 times CLIP's cosine, at least 0.",
+        _points(lambda views: views.edited, lambda views: views.target),
+        ("mask", "target", "clip"),
+    ),
+    Measure(
+        "clip_source",
+        "neither",
+        "How well the photo fits --from, to compare with: 100 times CLIP's cosine, at least 0.",
+        _points(lambda views: views.before, lambda views: views.source),
+        ("source", "clip"),
+    ),
+    Measure(
+        "clip_direction",
+        "higher",
+        "Whether the picture changed as the words did: the cosine of both changes in CLIP's space.",
+        _clip_direction,
+        ("source", "target", "clip"),
+    ),
+    Measure(
+        "clip_image",
+        "higher",
+        "How alike both pictures are to CLIP: the cosine of the two.",
+        _clip_image,
+        ("clip",),
     ),
 )
 """All measures, in the order in which they are shown."""

@@ -235,6 +235,8 @@ def score(
     to: o.To = None,
     mask: o.ScoreMask = None,
     clip: o.Clip = None,
+    dino: o.Dino = None,
+    lpips: o.Lpips = None,
     list_: o.ListMeasures = False,
     max_pixels: o.MaxPixels = PIXELS,
     json: o.Json = False,
@@ -244,7 +246,7 @@ def score(
     from inkover.app.request import Manner
     from inkover.measure import score_command
 
-    ask = score_command.Ask(before, after, mask, source, to, clip, max_pixels)
+    ask = score_command.Ask(max_pixels, before, after, mask, source, to, clip, dino, lpips)
     (score_command.listed if list_ else score_command.run)(ask, Manner(json, quiet))
 
 

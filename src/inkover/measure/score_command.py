@@ -19,27 +19,32 @@ from inkover.photo import Photo
 
 if TYPE_CHECKING:
     from inkover.measure.clip import Views
+    from inkover.measure.lpips import Lpips
+    from inkover.measure.structure import Structure
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What is to be measured; None where the command line says nothing."""
 
-    before: Path | None
-    after: Path | None
-    mask: Path | None
-    source: str | None
-    target: str | None
-    clip: str | None
     max_pixels: int
+    before: Path | None = None
+    after: Path | None = None
+    mask: Path | None = None
+    source: str | None = None
+    target: str | None = None
+    clip: str | None = None
+    dino: Path | None = None
+    lpips: Path | None = None
 
 
 def run(ask: Ask, manner: Manner) -> None:
     """Do the whole command."""
     _check(ask)
-    found = score(_pair(ask, manner))
+    pair = _pair(ask, manner)
+    found = score(pair)
     if manner.json:
-        rest = {"reasons": found.reasons, "models": _models(ask, found)}
+        rest = {"reasons": found.reasons, "models": _models(ask, pair, found)}
         print(json.dumps({**found.values, **rest}, allow_nan=False))
     else:
         print("\n".join(_lines(found)))
@@ -47,7 +52,7 @@ def run(ask: Ask, manner: Manner) -> None:
 
 def listed(ask: Ask, manner: Manner) -> None:
     """Print every measure in plain words."""
-    if any(given is not None for given in (ask.before, ask.after, ask.mask, ask.source, ask.target, ask.clip)):
+    if ask != Ask(ask.max_pixels):
         raise InkoverError("--list shows what there is and measures nothing: leave the photos and options out")
     if manner.json:
         print(json.dumps({"measures": [_described(measure) for measure in MEASURES]}))
@@ -78,8 +83,28 @@ def _pair(ask: Ask, manner: Manner) -> Pair:
             f"{ask.before} is {width} x {height} px and {ask.after} {wide} x {tall}: resize the edited one to the photo"
         )
     mask = None if ask.mask is None else read_mask(ask.mask, before.size)
-    views = None if ask.clip is None else _views(ask, ask.clip, before, after, mask, manner)
-    return Pair(_values(before), _values(after), mask, ask.source, ask.target, views)
+    return Pair(
+        _values(before),
+        _values(after),
+        mask,
+        ask.source,
+        ask.target,
+        None if ask.clip is None else _views(ask, ask.clip, before, after, mask, manner),
+        None if ask.dino is None else _structure(ask.dino),
+        None if ask.lpips is None else _lpips(ask.lpips),
+    )
+
+
+def _structure(folder: Path) -> Structure:
+    from inkover.measure import structure
+
+    return structure.load(folder)
+
+
+def _lpips(file: Path) -> Lpips:
+    from inkover.measure import lpips
+
+    return lpips.load(file)
 
 
 def _views(ask: Ask, name: str, before: Photo, after: Photo, mask: Mask | None, manner: Manner) -> Views:
@@ -93,19 +118,33 @@ def _views(ask: Ask, name: str, before: Photo, after: Photo, mask: Mask | None, 
     return clip.views(encoder, _bytes(before), _bytes(after), mask, ask.source, ask.target)
 
 
-def _models(ask: Ask, found: Scores) -> dict[str, str]:
+def _models(ask: Ask, pair: Pair, found: Scores) -> dict[str, str]:
     """Say of each figure that a network made which network it was."""
-    names = {}
-    if ask.clip is not None:
-        from inkover.measure import clip
-
-        names["clip"] = clip.named(ask.clip)
+    names = _names(ask, pair)
     return {
         measure.name: names[need]
         for measure in MEASURES
         for need in measure.needs
         if need in names and found.values[measure.name] is not None
     }
+
+
+def _names(ask: Ask, pair: Pair) -> dict[str, str]:
+    """Return what each network that was given is called."""
+    from inkover.models.fingerprint import file_hash
+
+    names = {}
+    if ask.clip is not None:
+        from inkover.measure import clip
+
+        names["clip"] = clip.named(ask.clip)
+    if ask.dino is not None:
+        from inkover.measure import networks
+
+        names["dino"] = networks.named(ask.dino)
+    if ask.lpips is not None and pair.lpips is not None:
+        names["lpips"] = f"{pair.lpips.kind} {ask.lpips} sha256:{file_hash(ask.lpips)}"
+    return names
 
 
 def _bytes(photo: Photo) -> NDArray[np.uint8]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # what looks with networks is imported where it is given
     from torch import Tensor
 
     from inkover.measure.clip import Views
+    from inkover.measure.lpips import Lpips
+    from inkover.measure.structure import Structure
 
 Values = NDArray[np.float64]  # (H, W, 3) in [0, 1]
 Mask = NDArray[np.float32]  # (H, W) in [0, 1]
@@ -27,6 +29,8 @@ NEEDS = {
     "source": "--from TEXT, what the photo shows",
     "target": "--to TEXT, what the edited photo shall show",
     "clip": "--clip FOLDER, a CLIP of transformers, or --clip tabletop",
+    "dino": "--dino FOLDER, a DINO ViT of transformers",
+    "lpips": "--lpips FILE, torchvision's alexnet, vgg16 or squeezenet1_1 as safetensors",
 }
 """How each thing that a measure may need is given."""
 
@@ -50,6 +54,8 @@ class Pair:
     source: str | None = None
     target: str | None = None
     clip: Views | None = None
+    dino: Structure | None = None
+    lpips: Lpips | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +177,16 @@ def _clip_direction(pair: Pair) -> float:
     return value
 
 
+def _structure(pair: Pair, pie: bool) -> float:
+    assert pair.dino is not None
+    return pair.dino.distance(pair.before, pair.after, pie=pie)
+
+
+def _lpips(pair: Pair, before: Values, after: Values) -> float:
+    assert pair.lpips is not None
+    return pair.lpips.distance(before, after)
+
+
 MEASURES = (
     Measure(
         "mse",
@@ -280,6 +296,34 @@ MEASURES = (
         "How alike both pictures are to CLIP: the cosine of the two.",
         _clip_image,
         ("clip",),
+    ),
+    Measure(
+        "structure",
+        "lower",
+        "How far the layout moved: the mean squared difference of what DINO finds alike within each picture.",
+        lambda pair: _structure(pair, pie=False),
+        ("dino",),
+    ),
+    Measure(
+        "pie_structure",
+        "lower",
+        "The same as PIE-Bench feeds it: values up to 255 where the network expects up to 1.",
+        lambda pair: _structure(pair, pie=True),
+        ("dino",),
+    ),
+    Measure(
+        "lpips",
+        "lower",
+        "How different the whole pictures look to a network that was fitted to people's judgement.",
+        lambda pair: _lpips(pair, pair.before, pair.after),
+        ("lpips",),
+    ),
+    Measure(
+        "pie_lpips",
+        "lower",
+        "PIE-Bench's background LPIPS, there with squeezenet1_1: the mask made black in both.",
+        lambda pair: _lpips(pair, *without_mask(pair)),
+        ("mask", "lpips"),
     ),
 )
 """All measures, in the order in which they are shown."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -145,3 +147,10 @@ def test_the_table_is_in_plain_words() -> None:
     assert len({measure.name for measure in MEASURES}) == len(MEASURES)
     for measure in MEASURES:
         assert measure.says.endswith(".") and set(measure.needs) <= NEEDS.keys()
+
+
+def test_the_page_names_every_measure_once_and_which_way_is_better() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "measures.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?) \|.*\| ([a-z, ]+) \|$", page, re.MULTILINE)
+    named = [(name, way) for names, ways in rows for name, way in zip(names.split(", "), ways.split(", "), strict=True)]
+    assert named == [(f"`{measure.name}`", measure.better) for measure in MEASURES]

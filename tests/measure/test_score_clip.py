@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,7 @@ def test_the_length_of_vectors_does_not_count_and_points_are_never_negative() ->
     one, other = torch.randn(2, 16, generator=torch.Generator().manual_seed(0))
     assert clip.cosine(3 * one, 0.1 * other) == pytest.approx(clip.cosine(one, other), abs=1e-6)
     assert clip.cosine(one, other) == clip.cosine(other, one)
+    assert math.isnan(clip.points(one, one * float("nan")))
     assert clip.points(one, -one) == 0 and clip.points(one, one) == pytest.approx(100, abs=1e-4)
 
 
@@ -151,9 +153,12 @@ def test_a_text_that_is_too_long_is_said(
     own: bool, folder: Path, photos: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = str(folder) if own else "tabletop"
-    assert run(["score", *photos, "--to", "a red ball " * 40, "--clip", name, "--quiet"]) == 0
+    asked = ["score", *photos, "--to", "a red ball " * 40, "--clip", name]
+    assert run(asked) == 0
     said = capsys.readouterr().err
     assert "--to is too long for CLIP by" in said and len(said.splitlines()) == 1
+    assert run([*asked, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def broken(folder: Path, kind: str, to: Path) -> Path:
@@ -176,6 +181,8 @@ def broken(folder: Path, kind: str, to: Path) -> Path:
         weights = load_file(to / "model.safetensors")
         weights.pop("visual_projection.weight")
         save_file(weights, to / "model.safetensors", {"format": "pt"})
+    elif kind == "other size":
+        (to / "preprocessor_config.json").write_text('{"crop_size": {"height": 24, "width": 24}}')
     else:
         (to / kind).unlink()
     return to
@@ -192,6 +199,8 @@ def broken(folder: Path, kind: str, to: Path) -> Path:
         ("a part", "lacks 1 weights, such as visual_projection.weight"),
         ("config.json", "config.json is not there"),
         ("preprocessor_config.json", "cannot be read"),
+        ("tokenizer.json", "vocab.json and merges.txt are not there"),
+        ("other size", "makes 24 x 24 px, and its network sees 32 x 32"),
     ],
 )
 def test_a_broken_folder_is_one_line(kind: str, said: str, folder: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import small_networks
 from inkover.app.cli import run
 from inkover.errors import InkoverError
 from inkover.measure import structure
-from inkover.measure.scores import Unknown
+from inkover.measure.scores import Pair, Unknown, score
 from inkover.models.quiet import quiet
 from small_photo import pixels
 
@@ -109,3 +109,11 @@ def test_the_command_measures_both_conventions(
 def test_another_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InkoverError, match="--dino .* holds a model of type 'clip': give a ViTModel"):
         structure.load(small_networks.clip_folder(tmp_path))
+
+
+def test_damaged_weights_are_a_reason_and_no_number(folder: Path) -> None:
+    broken = structure.load(folder)
+    for weight in broken.network.parameters():
+        weight.data.fill_(float("nan"))
+    found = score(Pair(ONE, OTHER, dino=broken))
+    assert found.values["structure"] is None and "damaged" in found.reasons["structure"]

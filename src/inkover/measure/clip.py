@@ -14,7 +14,7 @@ from torch import Tensor
 
 from inkover.errors import InkoverError
 from inkover.measure import networks
-from inkover.models.folder import first_line
+from inkover.models.folder import first_line, tokenizer_files
 from inkover.models.quiet import quiet
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Views:
 
     before: Tensor
     after: Tensor
-    edited: Tensor | None  # the edited picture, black where the mask is
+    edited: Tensor | None  # the edited picture, black outside the mask
     source: Tensor | None
     target: Tensor | None
 
@@ -102,15 +102,21 @@ def named(name: str) -> str:
 def _clip(folder: Path) -> Clip:
     from transformers import CLIPImageProcessorPil, CLIPTokenizer
 
+    name = f"--clip {folder}"
     model = networks.network("--clip", folder, "CLIPModel", "clip")
+    tokenizer_files(name, folder)  # without them transformers makes an empty tokenizer, and says nothing
     try:
         tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
         prepare = CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, TypeError, KeyError) as problem:
         raise InkoverError(
-            f"--clip {folder}: its tokenizer or preprocessor_config.json cannot be read ({first_line(problem)}): "
+            f"{name}: its tokenizer or preprocessor_config.json cannot be read ({first_line(problem)}): "
             "get the model again"
         ) from problem
+    side, seen = model.config.vision_config.image_size, prepare(np.zeros((64, 80, 3), np.uint8)).pixel_values[0].shape
+    if seen[1:] != (side, side):
+        made = f"{seen[2]} x {seen[1]} px, and its network sees {side} x {side}"
+        raise InkoverError(f"{name}: its preprocessor_config.json makes {made}: get the model again")
     return Clip(model, tokenizer, prepare)
 
 
@@ -139,4 +145,4 @@ def cosine(one: Tensor, other: Tensor) -> float:
 
 def points(picture: Tensor, text: Tensor) -> float:
     """Return CLIPScore as torchmetrics and PIE-Bench have it: 100 times the cosine, at least 0 (arXiv:2104.08718)."""
-    return max(0.0, 100 * cosine(picture, text))
+    return max(100 * cosine(picture, text), 0.0)  # in this order a NaN stays one

@@ -114,7 +114,7 @@ def _views(ask: Ask, name: str, before: Photo, after: Photo, mask: Mask | None, 
     encoder = clip.load(name)
     for option, text in (("--from", ask.source), ("--to", ask.target)):
         if text is not None and (rest := clip.beyond(encoder, text)):
-            manner.warn(f"{option} is too long for CLIP by {rest} tokens, which are not read: shorten it")
+            manner.note(f"{option} is too long for CLIP by {rest} tokens, which are not read: shorten it")
     return clip.views(encoder, _bytes(before), _bytes(after), mask, ask.source, ask.target)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # what looks with networks is imported where it is given
 
 Values = NDArray[np.float64]  # (H, W, 3) in [0, 1]
 Mask = NDArray[np.float32]  # (H, W) in [0, 1]
-Value = Callable[["Pair"], float]
+Figure = Callable[["Pair"], float]
 Better = Literal["higher", "lower", "neither"]
 
 NEEDS = {
@@ -65,7 +65,7 @@ class Measure:
     name: str
     better: Better
     says: str
-    value: Value = field(repr=False)
+    value: Figure = field(repr=False)
     needs: tuple[str, ...] = ()  # of NEEDS
 
 
@@ -97,6 +97,8 @@ def _finite(measure: Measure, pair: Pair) -> float:
     value = measure.value(pair)
     if math.isinf(value):
         raise Unknown(EQUAL)
+    if math.isnan(value):
+        raise Unknown("no number came of it: the weights may be damaged, get the model again")
     return value
 
 
@@ -146,7 +148,7 @@ def _pie_ssim(pair: Pair) -> float:
     return quality.ssim(one, other, inner, top=1)
 
 
-def _points(picture: Callable[[Views], Tensor | None], text: Callable[[Views], Tensor | None]) -> Value:
+def _points(picture: Callable[[Views], Tensor | None], text: Callable[[Views], Tensor | None]) -> Figure:
     """Return the measure of how well a picture fits a text."""
 
     def value(pair: Pair) -> float:

@@ -228,6 +228,29 @@ def invert(
 
 
 @app.command()
+def score(
+    before: o.Before = None,
+    after: o.After = None,
+    source: o.Was = None,
+    to: o.To = None,
+    mask: o.ScoreMask = None,
+    clip: o.Clip = None,
+    dino: o.Dino = None,
+    lpips: o.Lpips = None,
+    list_: o.ListMeasures = False,
+    max_pixels: o.MaxPixels = PIXELS,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Measure an edited photo beside the photo it was made of."""
+    from inkover.app.request import Manner
+    from inkover.measure import score_command
+
+    ask = score_command.Ask(max_pixels, before, after, mask, source, to, clip, dino, lpips)
+    (score_command.listed if list_ else score_command.run)(ask, Manner(json, quiet))
+
+
+@app.command()
 def methods(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this method's knobs.")] = None,
     json: o.Json = False,

@@ -44,6 +44,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that exist; never over the photo.")]
 
+Before = Annotated[Path | None, typer.Argument(metavar="BEFORE", help="The photo.")]
+After = Annotated[Path | None, typer.Argument(metavar="AFTER", help="The edited photo, of the same size.")]
+Was = Annotated[str | None, typer.Option("--from", metavar="TEXT", help="What the photo shows.")]
+ScoreMask = Annotated[Path | None, typer.Option("--mask", metavar="FILE", help="Where the edit is: white.")]
+Clip = Annotated[str | None, typer.Option("--clip", metavar="FOLDER", help="A CLIP of transformers, or tabletop.")]
+Dino = Annotated[Path | None, typer.Option("--dino", metavar="FOLDER", help="A DINO ViT of transformers.")]
+Lpips = Annotated[
+    Path | None, typer.Option("--lpips", metavar="FILE", help="torchvision's alexnet, vgg16 or squeezenet1_1.")
+]
+ListMeasures = Annotated[bool, typer.Option("--list", help="Show every measure in plain words, and what it needs.")]
+
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to.  [default: NAME.edited.EXT beside it]")
 ]

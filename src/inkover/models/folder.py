@@ -47,7 +47,7 @@ def read_layout(name: str, folder: Path, *, weights: bool = True) -> Layout:
     settings = [folder / part / "config.json" for part in family.networks]
     files = [file for _, group in found.values() for file in group]
     files += [*settings, folder / "scheduler" / "scheduler_config.json"]
-    files += [file for part in family.tokenizers for file in _tokenizer_files(name, folder / part)]
+    files += [file for part in family.tokenizers for file in tokenizer_files(name, folder / part)]
     return Layout(name, folder, family, configs, {part: variant for part, (variant, _) in found.items()}, tuple(files))
 
 
@@ -104,7 +104,7 @@ def _shards(name: str, folder: Path, index: str) -> tuple[Path, ...]:
     return (folder / index, *shards)
 
 
-def _tokenizer_files(name: str, folder: Path) -> list[Path]:
+def tokenizer_files(name: str, folder: Path) -> list[Path]:
     """Return a tokenizer's files: tokenizer.json makes one, and for CLIP so do vocab.json and merges.txt."""
     files = sorted(path for path in folder.glob("*") if path.suffix in (".json", ".txt"))
     names = {path.name for path in files}

@@ -30,18 +30,27 @@ class Likeness:
     @torch.no_grad()
     def scores(self, photos: NDArray[np.uint8], captions: list[str]) -> Tensor:
         """Return cosines (photos, captions) for photos (n, H, W, 3)."""
-        return self._seen(photos) @ self._read(captions).T
+        return self.seen(photos) @ self.read(captions).T
 
-    def _seen(self, photos: NDArray[np.uint8]) -> Tensor:
+    @property
+    def window(self) -> int:
+        """Return how many tokens of a caption are read."""
+        return int(self.text.config.max_position_embeddings)
+
+    @torch.no_grad()
+    def seen(self, photos: NDArray[np.uint8]) -> Tensor:
+        """Return a vector of length 1 for each photo (n, H, W, 3)."""
         x = torch.from_numpy(photos).permute(0, 3, 1, 2).float() / 255
         side = self.image.config.image_size
         x = F.interpolate(x, size=(side, side), mode="bilinear", antialias=True)
         mean, spread = (torch.tensor(v).view(1, 3, 1, 1) for v in (self.mean, self.spread))
         return F.normalize(self.image(pixel_values=(x - mean) / spread).image_embeds.float(), dim=-1)
 
-    def _read(self, captions: list[str]) -> Tensor:
-        window = self.text.config.max_position_embeddings
-        ids = self.tokenizer(captions, padding="max_length", max_length=window, truncation=True, return_tensors="pt")
+    @torch.no_grad()
+    def read(self, captions: list[str]) -> Tensor:
+        """Return a vector of length 1 for each caption; what is beyond the window is left out."""
+        length = {"padding": "max_length", "max_length": self.window}
+        ids = self.tokenizer(captions, truncation=True, return_tensors="pt", **length)
         pooled = self.text(input_ids=ids.input_ids).pooler_output
         return F.normalize(F.linear(pooled.float(), self.projection), dim=-1)
 

@@ -1,0 +1,177 @@
+"""``inkover score``: an edited photo measured beside the photo it was made of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkover import photo as photos
+from inkover.app.request import Manner
+from inkover.errors import InkoverError
+from inkover.masks.files import read_mask
+from inkover.measure.scores import MEASURES, NEEDS, Mask, Measure, Pair, Scores, Values, score
+from inkover.photo import Photo
+
+if TYPE_CHECKING:
+    from inkover.measure.clip import Views
+    from inkover.measure.lpips import Lpips
+    from inkover.measure.structure import Structure
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is to be measured; None where the command line says nothing."""
+
+    max_pixels: int
+    before: Path | None = None
+    after: Path | None = None
+    mask: Path | None = None
+    source: str | None = None
+    target: str | None = None
+    clip: str | None = None
+    dino: Path | None = None
+    lpips: Path | None = None
+
+
+def run(ask: Ask, manner: Manner) -> None:
+    """Do the whole command."""
+    _check(ask)
+    pair = _pair(ask, manner)
+    found = score(pair)
+    if manner.json:
+        rest = {"reasons": found.reasons, "models": _models(ask, pair, found)}
+        print(json.dumps({**found.values, **rest}, allow_nan=False))
+    else:
+        print("\n".join(_lines(found)))
+
+
+def listed(ask: Ask, manner: Manner) -> None:
+    """Print every measure in plain words."""
+    if ask != Ask(ask.max_pixels):
+        raise InkoverError("--list shows what there is and measures nothing: leave the photos and options out")
+    if manner.json:
+        print(json.dumps({"measures": [_described(measure) for measure in MEASURES]}))
+        return
+    for measure in MEASURES:
+        needed = "".join(f"\n  needs {NEEDS[need]}" for need in measure.needs)
+        print(f"{measure.name}  ({_better(measure)})\n  {measure.says}{needed}")
+
+
+def _check(ask: Ask) -> None:
+    """Refuse, before anything is read, what is not enough and what would change nothing."""
+    if ask.before is None or ask.after is None:
+        raise InkoverError("two pictures are compared: inkover score BEFORE AFTER (inkover score --list: the measures)")
+    for option, text in (("--from", ask.source), ("--to", ask.target)):
+        if text is not None and not text.strip():
+            raise InkoverError(f"{option} is empty: write what the picture shows, or leave it out")
+        if text is not None and ask.clip is None:
+            raise InkoverError(f"{option} is read by CLIP alone: add --clip FOLDER or --clip tabletop, or leave it out")
+
+
+def _pair(ask: Ask, manner: Manner) -> Pair:
+    """Read the pictures, the mask and the networks; InkoverError where they do not fit."""
+    assert ask.before is not None and ask.after is not None
+    before, after = (photos.read(path, ask.max_pixels) for path in (ask.before, ask.after))
+    if before.size != after.size:
+        (height, width), (tall, wide) = before.size, after.size
+        raise InkoverError(
+            f"{ask.before} is {width} x {height} px and {ask.after} {wide} x {tall}: resize the edited one to the photo"
+        )
+    mask = None if ask.mask is None else read_mask(ask.mask, before.size)
+    return Pair(
+        _values(before),
+        _values(after),
+        mask,
+        ask.source,
+        ask.target,
+        None if ask.clip is None else _views(ask, ask.clip, before, after, mask, manner),
+        None if ask.dino is None else _structure(ask.dino),
+        None if ask.lpips is None else _lpips(ask.lpips),
+    )
+
+
+def _structure(folder: Path) -> Structure:
+    from inkover.measure import structure
+
+    return structure.load(folder)
+
+
+def _lpips(file: Path) -> Lpips:
+    from inkover.measure import lpips
+
+    return lpips.load(file)
+
+
+def _views(ask: Ask, name: str, before: Photo, after: Photo, mask: Mask | None, manner: Manner) -> Views:
+    """Let CLIP look and read, and say what of a text it cannot."""
+    from inkover.measure import clip
+
+    encoder = clip.load(name)
+    for option, text in (("--from", ask.source), ("--to", ask.target)):
+        if text is not None and (rest := clip.beyond(encoder, text)):
+            manner.note(f"{option} is too long for CLIP by {rest} tokens, which are not read: shorten it")
+    return clip.views(encoder, _bytes(before), _bytes(after), mask, ask.source, ask.target)
+
+
+def _models(ask: Ask, pair: Pair, found: Scores) -> dict[str, str]:
+    """Say of each figure that a network made which network it was."""
+    names = _names(ask, pair)
+    return {
+        measure.name: names[need]
+        for measure in MEASURES
+        for need in measure.needs
+        if need in names and found.values[measure.name] is not None
+    }
+
+
+def _names(ask: Ask, pair: Pair) -> dict[str, str]:
+    """Return what each network that was given is called."""
+    from inkover.models.fingerprint import file_hash
+
+    names = {}
+    if ask.clip is not None:
+        from inkover.measure import clip
+
+        names["clip"] = clip.named(ask.clip)
+    if ask.dino is not None:
+        from inkover.measure import networks
+
+        names["dino"] = networks.named(ask.dino)
+    if ask.lpips is not None and pair.lpips is not None:
+        names["lpips"] = f"{pair.lpips.kind} {ask.lpips} sha256:{file_hash(ask.lpips)}"
+    return names
+
+
+def _bytes(photo: Photo) -> NDArray[np.uint8]:
+    """Return a photo's values as 8 bits."""
+    return np.rint(_values(photo) * 255).astype(np.uint8)
+
+
+def _values(photo: Photo) -> Values:
+    """Return a photo's values, exact enough that 8 and 16 bits of one picture are equal."""
+    return photo.pixels.astype(np.float64) / photo.top
+
+
+def _lines(found: Scores) -> list[str]:
+    """Return a table: measure, value and which way is better, or why there is none."""
+    width = max(len(measure.name) for measure in MEASURES)
+    return [f"{measure.name:<{width}}  {_cells(measure, found)}" for measure in MEASURES]
+
+
+def _cells(measure: Measure, found: Scores) -> str:
+    value = found.values[measure.name]
+    return f"{'-':>12}  {found.reasons[measure.name]}" if value is None else f"{value:>12.6g}  {_better(measure)}"
+
+
+def _better(measure: Measure) -> str:
+    return "neither is better" if measure.better == "neither" else f"{measure.better} is better"
+
+
+def _described(measure: Measure) -> dict[str, Any]:
+    needs = {need: NEEDS[need] for need in measure.needs}
+    return {"name": measure.name, "better": measure.better, "says": measure.says, "needs": needs}

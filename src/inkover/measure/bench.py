@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,6 +85,16 @@ def check(edits: Sequence[str]) -> None:
             raise InkoverError(f"no edit {kind!r}: {nearest(kind, KINDS)}")
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One method, or what stands beside the methods, on one case: not yet made."""
+
+    method: str
+    kind: str
+    index: int
+    shot: Callable[[], Shot]
+
+
 def run(
     editor: Editor,
     probe: Probe,
@@ -97,31 +108,64 @@ def run(
     tick: Callable[[str], None] = lambda name: None,
 ) -> Iterator[Shot]:
     """Yield every trial: for each case the untouched photo, the true edit, then each method at its defaults."""
-    for kind in edits:
-        for index in range(cases):
-            edit = case(kind, seed, index, things, unseen)
-            before, true, change = edit.truth(side)
-            blank = np.zeros(change.shape, np.float32)
-            for name, picture in ((UNTOUCHED, before), (TRUTH, true)):
-                trial = _trial(probe, name, edit, before, true, change, picture, picture, None, 0, 0.0)
-                yield Shot(name, edit, before, true, picture, blank, trial)
-            for name in names:
-                tick(f"{kind} {name}")
-                yield _shot(editor, probe, name, edit, before, true, change, seed + index)
+    for attempt in attempts(editor, probe, names, edits, cases, seed, side, things, unseen):
+        if attempt.method in names:
+            tick(f"{attempt.kind} {attempt.method}")
+        yield attempt.shot()
 
 
-def _shot(
+def attempts(
     editor: Editor,
     probe: Probe,
-    name: str,
-    edit: Edit,
-    before: Picture,
-    true: Picture,
-    change: NDArray[np.bool_],
-    seed: int,
-) -> Shot:
+    names: Sequence[str],
+    edits: Sequence[str],
+    cases: int,
+    seed: int = 0,
+    side: int = 128,
+    things: int | None = None,
+    unseen: bool = False,
+    steps: int | None = None,
+) -> Iterator[Attempt]:
+    """Yield every trial before it is made, in the order of ``run``; ``steps`` is for every method."""
+    for kind in edits:
+        for index in range(cases):
+            # rendered when it is asked for, and once
+            scene = cache(partial(_scene, kind, seed, index, side, things, unseen))
+            for name in (UNTOUCHED, TRUTH):
+                yield Attempt(name, kind, index, partial(_beside, probe, name, scene))
+            for name in names:
+                yield Attempt(name, kind, index, partial(_shot, editor, probe, name, scene, seed + index, steps))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A case with its pictures, (side, side, 3), and where they differ, (side, side)."""
+
+    edit: Edit
+    before: Picture
+    true: Picture
+    change: NDArray[np.bool_]
+
+
+def _scene(kind: str, seed: int, index: int, side: int, things: int | None, unseen: bool) -> Scene:
+    edit = case(kind, seed, index, things, unseen)
+    return Scene(edit, *edit.truth(side))
+
+
+def _beside(probe: Probe, name: str, make: Callable[[], Scene]) -> Shot:
+    """Return the trial of the untouched photo, or of the true edit."""
+    scene = make()
+    picture, blank = scene.before if name == UNTOUCHED else scene.true, np.zeros(scene.change.shape, np.float32)
+    trial = _trial(probe, name, scene.edit, scene.before, scene.true, scene.change, picture, picture, None, 0, 0.0)
+    return Shot(name, scene.edit, scene.before, scene.true, picture, blank, trial)
+
+
+def _shot(editor: Editor, probe: Probe, name: str, make: Callable[[], Scene], seed: int, steps: int | None) -> Shot:
+    scene = make()
+    edit, before, true, change = scene.edit, scene.before, scene.true, scene.change
+    knobs: dict[str, Any] = {} if steps is None else {"steps": steps}
     start = time.perf_counter()
-    result = editor.edit(Photo.from_array(before), method=name, seed=seed, **said(edit, methods.get(name)))
+    result = editor.edit(Photo.from_array(before), method=name, seed=seed, **said(edit, methods.get(name)), **knobs)
     seconds = time.perf_counter() - start
     picture, found = result.photo.pixels, overlap(result, edit, change)
     samples = sum(result.samples.values())

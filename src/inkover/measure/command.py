@@ -12,12 +12,11 @@ from inkover.app import options as o
 from inkover.errors import InkoverError, nearest
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from inkover.app.editor import Editor
-    from inkover.measure.bench import Shot
+    from inkover.app.request import Engine
+    from inkover.measure.plan import Plan
 
-SIDE = 128
+SIDE, CASES = 128, 32
 DATASETS = ("tabletop", "tabletop-model")
 ROWS = ("method", "edit", "cases", "success", "psnr_changed", "ssim_changed", "psnr_outside", "mask_iou", "samples",
         "seconds")  # fmt: skip
@@ -31,14 +30,17 @@ def bench(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="tabletop, or tabletop-model: the model itself.")],
     methods: Words = [],  # noqa: B006 - typer reads the default and hands over a list of its own
     edits: Words = [],  # noqa: B006 - as above
-    cases: Annotated[int, typer.Option(min=1, metavar="N", help="Cases for each kind of edit.")] = 32,
+    cases: Annotated[int, typer.Option(min=1, metavar="N", help="Cases for each kind of edit.")] = CASES,
     seed: Annotated[int, typer.Option(min=0, metavar="S", help="Which held-out scenes.")] = 0,
     side: Annotated[int, typer.Option(min=64, max=4096, metavar="PX", help="Side of the photos.")] = SIDE,
     things: Annotated[int | None, typer.Option(min=1, max=3, metavar="N", help="Only scenes of N objects.")] = None,
     unseen: Annotated[bool, typer.Option("--unseen", help="Only pairs of kind and colour never trained on.")] = False,
+    steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Steps of every method.")] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Report and pictures.")
+        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Trials, report and pictures.")
     ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Begin anew where the folder holds a run.")] = False,
     model: o.Model = "tabletop",
     config: o.Config = None,
     device: o.Device = None,
@@ -49,23 +51,44 @@ def bench(
     """Run methods over edits whose right answer is known, and report what came of each."""
     if dataset not in DATASETS:
         raise InkoverError(f"no dataset {dataset!r}: {nearest(dataset, DATASETS)}")
-    if dataset == "tabletop-model" and (methods or edits or things or unseen or side != SIDE):
-        raise InkoverError("tabletop-model measures the model itself: leave --methods, --edits, --side, --things and "
-                           "--unseen out, or say inkover bench tabletop")  # fmt: skip
-    from inkover.app.editor import Editor
-    from inkover.tabletop import folder, probe
+    given = {"--methods": methods, "--edits": edits, "--side": side != SIDE, "--things": things, "--unseen": unseen,
+             "--steps": steps, "--resume": resume, "--force": force}  # fmt: skip
+    idle = [option for option, value in given.items() if value]
+    if dataset == "tabletop-model" and idle:
+        raise InkoverError(f"tabletop-model measures the model itself: leave {idle[0]} out, or say inkover bench "
+                           "tabletop")  # fmt: skip
+    from inkover.app.request import Engine
+    from inkover.measure.plan import Place, carry_out
 
-    chosen = _methods(_split(methods)), _kinds(_split(edits))
-    _folder(output)
-    editor = Editor.load(model or "tabletop", device=device or "auto", dtype=dtype, config=config, remember=False)
-    judge = probe.load(folder())
+    engine = Engine(model, config, device, dtype, remember=False)
     if dataset == "tabletop-model":
-        report = _model(editor, judge, cases, seed, quiet)
+        report = _model(engine, cases, seed, output, quiet)
     else:
-        report = _edits(editor, judge, *chosen, cases, seed, side, things, unseen, output, quiet)
-    if output is not None:
-        (output / "report.json").write_text(json_.dumps(report, indent=2) + "\n")
+        plan = _exact(_split(methods), _split(edits), cases, seed, side, things, unseen, steps)
+        place = Place(output, resume, force)
+        place.check(plan.settings())
+        report = carry_out(plan, _editor(engine), place, quiet)
     print(json_.dumps(report)) if json else _show(report)
+
+
+def _editor(engine: Engine) -> Editor:
+    from inkover.app.editor import Editor
+
+    return Editor.load(
+        engine.model or "tabletop",
+        device=engine.device or "auto",
+        dtype=engine.dtype,
+        config=engine.config,
+        remember=engine.remember,
+    )
+
+
+def _exact(methods: list[str], edits: list[str], *rest: Any) -> Plan:
+    from inkover.measure.exact import Exact
+
+    plan = Exact(_methods(methods), _kinds(edits), *rest)
+    plan.check()
+    return plan
 
 
 def _split(words: list[str]) -> list[str]:
@@ -88,82 +111,29 @@ def _kinds(asked: list[str]) -> list[str]:
     return asked or list(bench.KINDS)
 
 
-def _folder(output: Path | None) -> None:
-    if output is None:
-        return
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InkoverError(f"cannot make the folder {str(output)!r} ({error.strerror}): give another with -o") from None
-
-
-def _edits(
-    editor: Editor,
-    judge: Any,
-    methods: list[str],
-    edits: list[str],
-    cases: int,
-    seed: int,
-    side: int,
-    things: int | None,
-    unseen: bool,
-    output: Path | None,
-    quiet: bool,
-) -> dict[str, Any]:
-    from inkover.measure import bench
-
-    shots: list[Shot] = []
-    with _progress(quiet) as progress:
-        task = progress.add_task("", total=len(methods) * len(edits) * cases)
-        begun = [False]
-
-        def tick(name: str) -> None:
-            progress.update(task, description=name, advance=1 if begun[0] else 0)
-            begun[0] = True
-
-        for shot in bench.run(editor, judge, methods, edits, cases, seed, side, things, unseen, tick):
-            shots.append(shot)
-    if output is not None:
-        _sheets(shots, output)
-    return bench.document(bench.table([shot.trial for shot in shots]))
-
-
-def _sheets(shots: list[Shot], output: Path) -> None:
-    """Write one contact sheet a method and kind of edit, of at most 24 cases."""
-    from inkover.measure.sheet import sheet
-
-    groups: dict[tuple[str, str], list[Shot]] = {}
-    for shot in shots:
-        if shot.trial.samples:
-            groups.setdefault((shot.method, shot.edit.kind), []).append(shot)
-    for (method, kind), group in groups.items():
-        sheet(group[:24]).save(output / f"{method}-{kind}.png")
-
-
-def _model(editor: Editor, judge: Any, cases: int, seed: int, quiet: bool) -> dict[str, Any]:
+def _model(engine: Engine, cases: int, seed: int, output: Path | None, quiet: bool) -> dict[str, Any]:
+    """Measure the model itself; an older report in the folder is replaced."""
     from dataclasses import asdict
 
-    from inkover.measure import embedded
-    from inkover.tabletop import folder, likeness
+    from inkover.measure import embedded, plan
+    from inkover.measure.journal import REPORT, make
+    from inkover.photo.atomic import write_whole
+    from inkover.tabletop import folder, likeness, probe
 
-    with _progress(quiet) as progress:
+    if output is not None:
+        make(output)
+    model, judge = _editor(engine).model, probe.load(folder())
+    with plan.progress(quiet) as progress:
         task = progress.add_task("the model itself", total=5 * cases)
 
         def tick() -> None:
             progress.advance(task)
 
-        made = list(embedded.figures(editor.model, judge, likeness.load(folder()), cases, seed, tick=tick))
-    return {"figures": [asdict(figure) for figure in made]}
-
-
-def _progress(quiet: bool) -> Progress:
-    import sys
-
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=quiet or not sys.stderr.isatty(), transient=True)
+        made = list(embedded.figures(model, judge, likeness.load(folder()), cases, seed, tick=tick))
+    report = {"figures": [asdict(figure) for figure in made]}
+    if output is not None:
+        write_whole(output / REPORT, (json_.dumps(report, indent=2) + "\n").encode())
+    return report
 
 
 def _show(report: dict[str, Any]) -> None:
@@ -174,6 +144,8 @@ def _show(report: dict[str, Any]) -> None:
         print(" ".join(f"{name:>15}" for name in ROWS))
     for row in rows:
         print(" ".join(f"{_cell(row[name]):>15}" for name in ROWS))
+    for one in report.get("broken", ()):
+        print(f"broken: {one['case']} {one['method']}: {one['message']}")
 
 
 def _cell(value: Any) -> str:

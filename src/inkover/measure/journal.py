@@ -1,0 +1,197 @@
+"""A run on the disk: what decides its result, then every trial, each a line as it comes, so that it can be resumed."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inkover.errors import InkoverError
+from inkover.photo.atomic import write_whole
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+VERSION = 1
+TRIALS, REPORT, PICTURES = "trials.jsonl", "report.json", "pictures"
+SHOWN = 3
+"""How many differences of two runs' settings are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What came of one method on one case."""
+
+    case: str
+    kind: str
+    method: str
+    figures: Mapping[str, Any] | None  # None: broken
+    source: str = ""  # what the photo shows
+    words: str = ""  # the change
+    broken: str = ""  # why there are no figures
+
+
+class Journal:
+    """The trials so far; on the disk too where there is a folder."""
+
+    def __init__(self, folder: Path | None = None, lines: Sequence[Line] = ()) -> None:
+        self.folder = folder
+        self.lines = [*lines]
+
+    def append(self, line: Line, picture: Image | None = None) -> None:
+        """Keep a trial. Its picture goes first: a trial whose line is there has its picture."""
+        if self.folder is not None:
+            if picture is not None:
+                write_picture(picture, self.picture(line))
+            _append(self.folder / TRIALS, _encoded(line))
+        self.lines.append(line)
+
+    def picture(self, line: Line) -> Path:
+        """Return where the picture of a trial lies."""
+        assert self.folder is not None
+        return self.folder / PICTURES / f"{line.case}-{line.method}.png"
+
+
+def check_folder(folder: Path, resume: bool, force: bool) -> None:
+    """Make the folder of a run; refuse one that holds a run which nobody speaks of, and to resume where there is none.
+
+    ``force`` begins anew in a folder that holds a run.
+    """
+    made = [folder / name for name in (TRIALS, REPORT) if (folder / name).exists()]
+    if resume and folder / TRIALS not in made:
+        raise InkoverError(f"there is no run in {folder} to go on with: leave --resume out")
+    if made and not (resume or force):
+        more = "add --resume to go on with it, " if folder / TRIALS in made else ""
+        raise InkoverError(f"{folder} holds a run ({made[0].name}): {more}--force to begin anew, or another -o")
+    make(folder)
+
+
+def begun(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str]) -> Journal:
+    """Begin a run: from now on its settings are in the folder, and no older report."""
+    header = {"run": VERSION, "settings": dict(settings), "versions": dict(versions)}
+    (folder / REPORT).unlink(missing_ok=True)
+    write_whole(folder / TRIALS, _line(header))
+    make(folder / PICTURES)
+    return Journal(folder)
+
+
+def resumed(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str]) -> Journal:
+    """Go on with a run of the same settings; a last line that was cut in half is taken away."""
+    check_same(folder, settings, versions)
+    file, lines, length = folder / TRIALS, list[Line](), 0
+    for number, raw in enumerate(_raw_lines(file), 1):
+        if not raw.endswith(b"\n"):
+            break  # the run was killed while it wrote
+        if number > 1:
+            lines.append(_decoded(file, number, raw))
+        length += len(raw)
+    os.truncate(file, length)
+    make(folder / PICTURES)
+    return Journal(folder, lines)
+
+
+def check_same(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str] | None = None) -> None:
+    """Refuse to go on with a run of other settings, as far as some are given, or of other versions."""
+    header = _header(folder / TRIALS)
+    apart = [*_differences(header["settings"], settings), *_differences(header["versions"], versions or {})]
+    if apart:
+        more = f" and {len(apart) - SHOWN} more" if len(apart) > SHOWN else ""
+        raise InkoverError(
+            f"the run in {folder} has other settings: {'; '.join(apart[:SHOWN])}{more}: give the same, or begin anew "
+            "with another -o or --force"
+        )
+
+
+def _differences(then: Mapping[str, Any], now: Mapping[str, Any], name: str = "") -> Iterator[str]:
+    """Yield what differs, as NAME: THEN then, NOW now."""
+    for key, value in now.items():
+        was = then.get(key)
+        if isinstance(was, Mapping) and isinstance(value, Mapping):
+            yield from _differences(was, value, f"{name}{key} ")
+        elif was != value:
+            yield f"{name}{key}: {_said(was)} then, {_said(value)} now"
+
+
+def _said(value: Any) -> str:
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _header(file: Path) -> dict[str, Any]:
+    first = next(iter(_raw_lines(file)), b"")
+    try:
+        header = json.loads(first)
+        if header["run"] == VERSION and isinstance(header["settings"], dict) and isinstance(header["versions"], dict):
+            return dict(header)
+    except (ValueError, TypeError, KeyError):
+        pass
+    raise InkoverError(f"{file} does not begin as a run of this Inkover does: --force to begin anew, or another -o")
+
+
+def _raw_lines(file: Path) -> list[bytes]:
+    try:
+        return file.read_bytes().splitlines(keepends=True)
+    except OSError as problem:
+        raise InkoverError(f"{file} cannot be read ({problem.strerror}): mend that, or give another -o") from problem
+
+
+def _decoded(file: Path, number: int, raw: bytes) -> Line:
+    try:
+        values = json.loads(raw)
+        figures = values["figures"]
+        known = None if figures is None else {name: _number(value) for name, value in figures.items()}
+        return Line(**(values | {"figures": known}))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise InkoverError(f"{file} line {number} is no trial: take that line out, or add --force") from None
+
+
+def _encoded(line: Line) -> bytes:
+    figures = None if line.figures is None else {name: _plain(value) for name, value in line.figures.items()}
+    return _line(asdict(line) | {"figures": figures})
+
+
+def _line(values: Mapping[str, Any]) -> bytes:
+    return json.dumps(values, allow_nan=False).encode() + b"\n"
+
+
+def _plain(value: Any) -> Any:
+    """Return a figure as JSON has it, which knows neither infinity nor NaN."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, str) else value
+
+
+def _append(file: Path, data: bytes) -> None:
+    """Put a line at a file's end, flushed to the disk."""
+    try:
+        with file.open("ab") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+    except OSError as problem:
+        raise InkoverError(
+            f"{file} cannot be written ({problem.strerror}): mend that, then the same command with --resume"
+        ) from problem
+
+
+def write_picture(picture: Image, path: Path) -> None:
+    """Write a PNG, whole or not at all."""
+    from io import BytesIO
+
+    file = BytesIO()
+    picture.save(file, "PNG")
+    write_whole(path, file.getvalue())
+
+
+def make(folder: Path) -> None:
+    """Make a folder where there is none."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InkoverError(f"cannot make the folder {str(folder)!r} ({error.strerror}): give another with -o") from None

@@ -1,0 +1,151 @@
+"""A run of methods over cases: what decides its result, its jobs, its report; on the disk where a folder is given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from inkover.app.recipe import versions
+from inkover.errors import InkoverError
+from inkover.measure import journal as journals
+from inkover.measure import runner
+from inkover.measure.journal import REPORT, Journal, Line
+from inkover.measure.runner import Job
+from inkover.photo.atomic import write_whole
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from inkover.app.editor import Editor
+
+
+class Plan(Protocol):
+    """What is to be run: methods over the cases of one dataset."""
+
+    @property
+    def methods(self) -> Sequence[str]:
+        """Return the methods that are put to the test."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides the result, but for the model, as JSON has it."""
+
+    def jobs(self, editor: Editor) -> Iterator[Job]:
+        """Yield one job for each method and case, always in the same order."""
+
+    def rows(self, lines: Sequence[Line]) -> list[dict[str, Any]]:
+        """Return the means, from the trials that did not break."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run is kept, and what is to be done with one that lies there."""
+
+    folder: Path | None
+    resume: bool
+    force: bool
+
+    def check(self, settings: Mapping[str, Any]) -> None:
+        """Refuse, before a model is loaded, what has no folder, and a folder that holds another run."""
+        if self.folder is None:
+            if self.resume or self.force:
+                option = "--resume" if self.resume else "--force"
+                raise InkoverError(f"{option} speaks of a folder: add -o FOLDER, or leave it out")
+            return
+        if self.resume and self.force:
+            raise InkoverError("--resume goes on with a run and --force begins anew: give one of them")
+        journals.check_folder(self.folder, self.resume, self.force)
+        if self.resume:
+            journals.check_same(self.folder, settings, versions())
+
+    def journal(self, settings: Mapping[str, Any]) -> Journal:
+        """Begin a run, or go on with one."""
+        if self.folder is None:
+            return Journal()
+        return (journals.resumed if self.resume else journals.begun)(self.folder, settings, versions())
+
+
+def knobs(methods: Sequence[str], steps: int | None) -> dict[str, dict[str, Any]]:
+    """Return every knob of the methods, with as many steps for each; InkoverError where one cannot have them."""
+    from inkover import methods as index
+    from inkover.methods.settings import build
+
+    given = {} if steps is None else {"steps": steps}
+    made = {name: build(index.get(name), given) for name in methods}
+    for name, settings in made.items():
+        index.get(name).cost(settings)  # what its knobs make of so few steps is said now
+    return {name: asdict(settings) for name, settings in made.items()}
+
+
+def carry_out(plan: Plan, editor: Editor, place: Place, quiet: bool) -> dict[str, Any]:
+    """Do what is still to be done and return the report, which is written too where there is a folder."""
+    weights = editor.weights
+    model = {"name": weights.name, "hash": weights.hash, "device": weights.device, "dtype": weights.dtype}
+    settings = plan.settings() | {"model": model}
+    journal = place.journal(settings)
+    _run(plan, editor, journal, quiet)
+    report = {
+        "rows": plan.rows([line for line in journal.lines if line.figures is not None]),
+        "broken": [_broken(line) for line in journal.lines if line.figures is None],
+        "settings": settings,
+        "versions": dict(versions()),
+    }
+    if place.folder is not None:
+        _sheets(plan, journal, place.folder)
+        write_whole(place.folder / REPORT, (json.dumps(report, indent=2, allow_nan=False) + "\n").encode())
+    return report
+
+
+def _run(plan: Plan, editor: Editor, journal: Journal, quiet: bool) -> None:
+    """Do what a journal has nothing of yet, with a bar and the time left."""
+    left = sum(job.method in plan.methods for job in runner.waiting(plan.jobs(editor), journal))
+    with progress(quiet) as bar:
+        task = bar.add_task("", total=left)
+
+        @contextmanager
+        def watched(job: Job) -> Iterator[None]:
+            bar.update(task, description=f"{job.kind} {job.method}")
+            yield
+            bar.advance(task, job.method in plan.methods)
+
+        runner.run(runner.waiting(plan.jobs(editor), journal), journal, watched)
+
+
+def progress(quiet: bool) -> Progress:
+    """Return a bar on standard error, where that is a terminal."""
+    import sys
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), disable=quiet or not sys.stderr.isatty(), transient=True)
+
+
+def _broken(line: Line) -> dict[str, str]:
+    return {"case": line.case, "kind": line.kind, "method": line.method, "message": line.broken}
+
+
+def _sheets(plan: Plan, journal: Journal, folder: Path) -> None:
+    """Write one contact sheet a method and kind of edit, of the pictures that were kept."""
+    from inkover.measure.sheet import sheet
+
+    groups: dict[tuple[str, str], list[Line]] = {}
+    for line in journal.lines:
+        if line.method in plan.methods and line.figures is not None and journal.picture(line).exists():
+            groups.setdefault((line.method, line.kind), []).append(line)
+    for (method, kind), group in groups.items():
+        journals.write_picture(sheet([_entry(journal, line) for line in group]), folder / f"{method}-{kind}.png")
+
+
+def _entry(journal: Journal, line: Line) -> Any:
+    from PIL import Image
+
+    from inkover.measure.sheet import Entry
+
+    assert line.figures is not None
+    with Image.open(journal.picture(line)) as cells:
+        return Entry(cells.convert("RGB"), line.source, f"{line.method}: {line.words}", line.figures.get("success"))

@@ -1,0 +1,214 @@
+"""A run of the benchmark that is killed and resumed, one that is refused, and one with a case that breaks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inkover.app.cli import run
+from inkover.app.editor import Editor
+from inkover.errors import InkoverError
+from inkover.measure import journal
+from inkover.measure.journal import TRIALS, Journal, Line
+
+QUICK = ["--methods", "sdedit", "--edits", "recolour", "--cases", "3", "--side", "64", "--steps", "5", "--quiet"]
+ASKED = ["bench", "tabletop", *QUICK]
+TRIALS_EACH = 3  # a case: the untouched photo, the true edit, the method
+
+
+def timeless(folder: Path) -> Any:
+    """Return a run's rows without their seconds."""
+    rows = json.loads((folder / "report.json").read_text())["rows"]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
+def lines(folder: Path) -> int:
+    """Return how many trials a folder holds, half ones too."""
+    file = folder / TRIALS
+    return len(file.read_bytes().splitlines()) - 1 if file.exists() else 0
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run that nobody stopped."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert run([*ASKED, "-o", str(folder)]) == 0
+    return folder
+
+
+def killed(folder: Path, count: int, *more: str) -> None:
+    """Run the command and kill it as soon as the folder holds so many trials."""
+    command = [sys.executable, "-m", "inkover", *ASKED, "-o", str(folder), *more]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    end = time.monotonic() + 300
+    while lines(folder) < count:
+        assert process.poll() is None, process.communicate()[0].decode()
+        assert time.monotonic() < end
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def test_a_run_that_is_killed_again_and_again_makes_the_same_table(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    killed(folder, 2)
+    there = (folder / TRIALS).read_bytes()
+    killed(folder, 5, "--resume")
+    assert (folder / TRIALS).read_bytes().startswith(there[: there.rindex(b"\n") + 1])  # nothing was done again
+    with (folder / TRIALS).open("ab") as file:
+        file.write(b'{"case": "recolour-1", "ki')
+    assert run([*ASKED, "-o", str(folder), "--resume"]) == 0
+    assert lines(folder) == 3 * TRIALS_EACH
+    assert timeless(folder) == timeless(whole)
+    for name in ("sdedit-recolour.png", "pictures/recolour-2-sdedit.png"):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_run_that_is_done_is_not_done_again(
+    whole: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, trials = (whole / "report.json").read_text(), (whole / TRIALS).read_bytes()
+    monkeypatch.setattr(Editor, "edit", None)
+    assert run([*ASKED, "-o", str(whole), "--resume"]) == 0
+    assert (whole / "report.json").read_text() == report and (whole / TRIALS).read_bytes() == trials
+
+
+def test_the_report_says_what_decided_it(whole: Path) -> None:
+    report = json.loads((whole / "report.json").read_text())
+    header = json.loads((whole / TRIALS).read_text().splitlines()[0])
+    assert report["settings"] == header["settings"] and report["versions"] == header["versions"]
+    assert report["settings"]["knobs"]["sdedit"]["steps"] == 5 and len(report["settings"]["model"]["hash"]) == 64
+    assert report["broken"] == []
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], "--resume"),
+        (["--resume", "--force"], "give one of them"),
+        (["--resume", "--steps", "6"], "steps: 5 then, 6 now"),
+        (["--resume", "--seed", "3"], "seed: 0 then, 3 now"),
+        (["--resume", "--methods", "ddim"], "methods: sdedit then, ddim now"),
+        (["--resume", "--dtype", "bfloat16"], "model dtype: float32 then, bfloat16 now"),
+    ],
+)
+def test_a_folder_that_holds_another_run_is_refused(
+    more: list[str], said: str, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (whole / TRIALS).read_bytes()
+    asked = ASKED if "--methods" not in more else [word for word in ASKED if word not in ("--methods", "sdedit")]
+    assert run([*asked, "-o", str(whole), *more]) == 2
+    told = capsys.readouterr()
+    assert not told.out and said in told.err and len(told.err.splitlines()) == 1
+    assert (whole / TRIALS).read_bytes() == before and (whole / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--resume"], "add -o FOLDER"),
+        (["--force"], "add -o FOLDER"),
+        (["--steps", "0"], "steps"),
+        (["--steps", "2000"], "steps"),
+        (["--things", "1", "--edits", "two"], "of two objects"),
+    ],
+)
+def test_bad_input_is_one_line(more: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "tabletop", "--methods", "sdedit", *more]) == 2
+    told = capsys.readouterr()
+    assert not told.out and said in told.err and len(told.err.splitlines()) == 1
+
+
+def test_there_must_be_a_run_to_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*ASKED, "-o", str(tmp_path), "--resume"]) == 2
+    assert "there is no run" in capsys.readouterr().err
+    (tmp_path / TRIALS).write_text("what is this\n")
+    assert run([*ASKED, "-o", str(tmp_path), "--resume"]) == 2
+    assert "does not begin as a run" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [TRIALS]
+
+
+def test_a_case_that_breaks_is_reported_and_the_others_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, calls = Editor.edit, list[int]()
+
+    def edit(self: Editor, *given: Any, **more: Any) -> Any:
+        calls.append(more["seed"])
+        if more["seed"] == 0:
+            raise ValueError("no\nluck")
+        return whole(self, *given, **more)
+
+    monkeypatch.setattr(Editor, "edit", edit)
+    asked = [*ASKED, "--cases", "2", "-o", str(tmp_path)]
+    assert run(asked) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "broken: recolour-0 sdedit: ValueError: no luck"
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["broken"] == [
+        {"case": "recolour-0", "kind": "recolour", "method": "sdedit", "message": "ValueError: no luck"}
+    ]
+    assert [row["cases"] for row in report["rows"]] == [2, 2, 1]
+    assert run([*asked, "--resume"]) == 0 and calls == [0, 1]
+
+
+def test_ctrl_c_ends_it_and_what_was_done_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*given: Any, **more: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Editor, "edit", stopped)
+    assert run([*ASKED, "-o", str(tmp_path)]) == 130
+    assert lines(tmp_path) == 2 and not (tmp_path / "report.json").exists()
+
+
+def test_force_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    journal.begun(tmp_path, {"seed": 1}, {}).append(Line("a", "b", "c", {}))
+    assert run([*ASKED, "--cases", "1", "-o", str(tmp_path), "--force"]) == 0
+    assert lines(tmp_path) == TRIALS_EACH
+
+
+def test_lines_come_back_as_they_were(tmp_path: Path) -> None:
+    figures = {"one": 0.1 + 0.2, "none": None, "far": np.inf, "right": True, "count": 3}
+    line, other = Line("a", "b", "c", figures, "from", "to"), Line("a", "b", "d", None, broken="why")
+    first = journal.begun(tmp_path, {}, {})
+    first.append(line)
+    first.append(other)
+    assert journal.resumed(tmp_path, {}, {}).lines == [line, other]
+
+
+@pytest.mark.parametrize("cut", [1, 5, 30])
+def test_a_line_that_was_cut_is_as_if_it_were_not_there(cut: int, tmp_path: Path) -> None:
+    first = journal.begun(tmp_path, {}, {})
+    first.append(Line("a", "b", "c", {}))
+    there = (tmp_path / TRIALS).read_bytes()
+    first.append(Line("a", "b", "d", {}))
+    file = (tmp_path / TRIALS).read_bytes()
+    (tmp_path / TRIALS).write_bytes(file[:-cut])
+    assert [line.method for line in journal.resumed(tmp_path, {}, {}).lines] == ["c"]
+    assert (tmp_path / TRIALS).read_bytes() == there
+
+
+def test_a_line_in_the_middle_that_is_no_trial_is_named(tmp_path: Path) -> None:
+    journal.begun(tmp_path, {}, {}).append(Line("a", "b", "c", {}))
+    with (tmp_path / TRIALS).open("a") as file:
+        file.write('{"case": 1}\n')
+    with pytest.raises(InkoverError, match="line 3 is no trial"):
+        journal.resumed(tmp_path, {}, {})
+
+
+def test_a_journal_without_a_folder_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Journal().append(Line("a", "b", "c", {}))
+    assert not [*tmp_path.iterdir()]

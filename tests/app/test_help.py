@@ -13,7 +13,15 @@ HEAVY = ("torch", "diffusers", "transformers", "cv2", "numba", "numpy", "PIL", "
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["edit", "--help"], ["score", "--help"], ["models", "get", "--help"], ["--version"]]
+    "arguments",
+    [
+        ["--help"],
+        ["edit", "--help"],
+        ["score", "--help"],
+        ["bench", "--help"],
+        ["models", "get", "--help"],
+        ["--version"],
+    ],
 )
 def test_nothing_heavy_is_imported_for_help(arguments: list[str]) -> None:
     code = f"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from inkover.measure.plan import Plan
 
 SIDE, CASES = 128, 32
-DATASETS = ("tabletop", "tabletop-model")
-ROWS = ("method", "edit", "cases", "success", "psnr_changed", "ssim_changed", "psnr_outside", "mask_iou", "samples",
-        "seconds")  # fmt: skip
+LITTLE_WORLD = ("tabletop", "tabletop-model")
+WHICH = "tabletop, pie-bench, tedbench, tedbench++, cases; or tabletop-model: the model itself."
+SCENES = ("--side", "--things", "--unseen")
+PHOTOS = ("--use-mask", "--clip", "--dino", "--lpips")
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 Words = Annotated[list[str], typer.Option(metavar="A,B", help="Which ones; all of them if not given.")]
@@ -27,15 +29,24 @@ Words = Annotated[list[str], typer.Option(metavar="A,B", help="Which ones; all o
 
 @app.command()
 def bench(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="tabletop, or tabletop-model: the model itself.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help=WHICH)],
+    folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Where its photos are.")] = None,
     methods: Words = [],  # noqa: B006 - typer reads the default and hands over a list of its own
     edits: Words = [],  # noqa: B006 - as above
-    cases: Annotated[int, typer.Option(min=1, metavar="N", help="Cases for each kind of edit.")] = CASES,
-    seed: Annotated[int, typer.Option(min=0, metavar="S", help="Which held-out scenes.")] = 0,
-    side: Annotated[int, typer.Option(min=64, max=4096, metavar="PX", help="Side of the photos.")] = SIDE,
+    cases: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Of each kind of edit.  [default: 32, or all there are]")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the noise; and which held-out scenes.")] = 0,
+    side: Annotated[
+        int | None, typer.Option(min=64, max=4096, metavar="PX", help="Side of rendered photos.  [default: 128]")
+    ] = None,
     things: Annotated[int | None, typer.Option(min=1, max=3, metavar="N", help="Only scenes of N objects.")] = None,
     unseen: Annotated[bool, typer.Option("--unseen", help="Only pairs of kind and colour never trained on.")] = False,
     steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Steps of every method.")] = None,
+    use_mask: Annotated[bool, typer.Option("--use-mask", help="Hand the dataset's masks to the methods.")] = False,
+    clip: o.Clip = None,
+    dino: o.Dino = None,
+    lpips: o.Lpips = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Trials, report and pictures.")
     ] = None,
@@ -48,27 +59,47 @@ def bench(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Run methods over edits whose right answer is known, and report what came of each."""
-    if dataset not in DATASETS:
-        raise InkoverError(f"no dataset {dataset!r}: {nearest(dataset, DATASETS)}")
-    given = {"--methods": methods, "--edits": edits, "--side": side != SIDE, "--things": things, "--unseen": unseen,
-             "--steps": steps, "--resume": resume, "--force": force}  # fmt: skip
-    idle = [option for option, value in given.items() if value]
-    if dataset == "tabletop-model" and idle:
-        raise InkoverError(f"tabletop-model measures the model itself: leave {idle[0]} out, or say inkover bench "
-                           "tabletop")  # fmt: skip
+    """Run methods over edits of a dataset, and report what came of each."""
+    given = {"--methods": methods, "--edits": edits, "--side": side, "--things": things, "--unseen": unseen,
+             "--steps": steps, "--use-mask": use_mask, "--clip": clip, "--dino": dino, "--lpips": lpips,
+             "--resume": resume, "--force": force}  # fmt: skip
+    _check(dataset, folder, [option for option, value in given.items() if value])
     from inkover.app.request import Engine
     from inkover.measure.plan import Place, carry_out
 
     engine = Engine(model, config, device, dtype, remember=False)
     if dataset == "tabletop-model":
-        report = _model(engine, cases, seed, output, quiet)
+        report = _model(engine, cases or CASES, seed, output, quiet)
+        print(json_.dumps(report) if json else "\n".join(map(_figure, report["figures"])))
+        return
+    names, kinds = _methods(_split(methods)), _split(edits)
+    if folder is None:
+        plan = _exact(names, kinds, cases or CASES, seed, side or SIDE, things, unseen, steps)
     else:
-        plan = _exact(_split(methods), _split(edits), cases, seed, side, things, unseen, steps)
-        place = Place(output, resume, force)
-        place.check(plan.settings())
-        report = carry_out(plan, _editor(engine), place, quiet)
-    print(json_.dumps(report)) if json else _show(report)
+        plan = _given(dataset, folder, names, kinds, cases, seed, steps, use_mask, clip, dino, lpips)
+    place = Place(output, resume, force)
+    place.check(plan.settings())
+    report = carry_out(plan, _editor(engine), place, quiet)
+    print(json_.dumps(report) if json else "\n".join([*plan.table(report["rows"]), *map(_broken, report["broken"])]))
+
+
+def _check(dataset: str, folder: Path | None, given: list[str]) -> None:
+    """Refuse an unknown dataset, a folder too many or too few, and options that have no effect on this one."""
+    from inkover.measure import datasets
+
+    known = (*LITTLE_WORLD, *datasets.names())
+    if dataset not in known:
+        raise InkoverError(f"no dataset {dataset!r}: {nearest(dataset, known)}")
+    if dataset == "tabletop-model" and given:
+        raise InkoverError(f"tabletop-model measures the model itself: leave {given[0]} out, or say inkover bench "
+                           "tabletop")  # fmt: skip
+    if dataset in LITTLE_WORLD and folder is not None:
+        raise InkoverError(f"{dataset} renders its photos itself: leave {folder} out, or say -o {folder}")
+    if dataset not in LITTLE_WORLD and folder is None:
+        raise InkoverError(f"where are the photos of {dataset}? inkover bench {dataset} FOLDER")
+    idle = [option for option in given if option in (PHOTOS if dataset in LITTLE_WORLD else SCENES)]
+    if idle:
+        raise InkoverError(f"{idle[0]} has no effect on {dataset}: leave it out")
 
 
 def _editor(engine: Engine) -> Editor:
@@ -86,9 +117,32 @@ def _editor(engine: Engine) -> Editor:
 def _exact(methods: list[str], edits: list[str], *rest: Any) -> Plan:
     from inkover.measure.exact import Exact
 
-    plan = Exact(_methods(methods), _kinds(edits), *rest)
+    plan = Exact(methods, _kinds(edits), *rest)
     plan.check()
     return plan
+
+
+def _given(
+    dataset: str,
+    folder: Path,
+    methods: list[str],
+    kinds: list[str],
+    count: int | None,
+    seed: int,
+    steps: int | None,
+    use_mask: bool,
+    clip: str | None,
+    dino: Path | None,
+    lpips: Path | None,
+) -> Plan:
+    """Check the whole folder, then read the networks that measure."""
+    from inkover.measure import datasets, seeing
+    from inkover.measure.given import Given
+
+    cases = datasets.chosen(datasets.load(dataset, folder), kinds, count)
+    plan = Given(dataset, methods, cases, seed, steps, use_mask, seeing.Networks())
+    plan.check()
+    return replace(plan, networks=seeing.load(clip, dino, lpips))
 
 
 def _split(words: list[str]) -> list[str]:
@@ -113,8 +167,6 @@ def _kinds(asked: list[str]) -> list[str]:
 
 def _model(engine: Engine, cases: int, seed: int, output: Path | None, quiet: bool) -> dict[str, Any]:
     """Measure the model itself; an older report in the folder is replaced."""
-    from dataclasses import asdict
-
     from inkover.measure import embedded, plan
     from inkover.measure.journal import REPORT, make
     from inkover.photo.atomic import write_whole
@@ -136,17 +188,9 @@ def _model(engine: Engine, cases: int, seed: int, output: Path | None, quiet: bo
     return report
 
 
-def _show(report: dict[str, Any]) -> None:
-    for figure in report.get("figures", ()):
-        print(f"{figure['name']:62} {figure['value']:8.3f} {figure['unit']:5} over {figure['cases']}")
-    rows = report.get("rows", ())
-    if rows:
-        print(" ".join(f"{name:>15}" for name in ROWS))
-    for row in rows:
-        print(" ".join(f"{_cell(row[name]):>15}" for name in ROWS))
-    for one in report.get("broken", ()):
-        print(f"broken: {one['case']} {one['method']}: {one['message']}")
+def _figure(figure: dict[str, Any]) -> str:
+    return f"{figure['name']:62} {figure['value']:8.3f} {figure['unit']:5} over {figure['cases']}"
 
 
-def _cell(value: Any) -> str:
-    return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+def _broken(one: dict[str, str]) -> str:
+    return f"broken: {one['case']} {one['method']}: {one['message']}"

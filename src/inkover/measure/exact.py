@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from inkover.errors import InkoverError
 from inkover.measure import bench
-from inkover.measure.bench import Shot, Trial
+from inkover.measure.bench import Row, Shot, Trial
 from inkover.measure.journal import Line
 from inkover.measure.plan import knobs
 from inkover.measure.runner import SHEET, Done, Job
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inkover.app.editor import Editor
 
 NAMED = ("method", "edit")  # of a trial: a line has them anyway
+ROWS = tuple(field.name for field in fields(Row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ class Exact:
         lists = {"methods": [*self.methods], "edits": [*self.edits]}
         return {"dataset": "tabletop"} | own | lists | {"knobs": knobs(self.methods, self.steps)}
 
+    @property
+    def total(self) -> int:
+        """How many edits are made in all."""
+        return len(self.methods) * len(self.edits) * self.cases
+
     def jobs(self, editor: Editor) -> Iterator[Job]:
         """Yield the untouched photo, the true edit and every method, case by case."""
         from inkover.tabletop import folder, probe
@@ -60,6 +66,18 @@ class Exact:
         """Return the mean of each method and kind of edit."""
         trials = [Trial(line.method, line.kind, **line.figures) for line in lines if line.figures is not None]
         return [asdict(row) for row in bench.table(trials)]
+
+    def table(self, rows: Sequence[dict[str, Any]]) -> list[str]:
+        """Return a line a row."""
+        return [
+            " ".join(f"{name:>15}" for name in ROWS),
+            *(" ".join(_cell(row, name) for name in ROWS) for row in rows),
+        ]
+
+
+def _cell(row: dict[str, Any], name: str) -> str:
+    value = row[name]
+    return f"{'-' if value is None else f'{value:.3f}' if isinstance(value, float) else value:>15}"
 
 
 def _done(make: Callable[[], Shot]) -> Done:

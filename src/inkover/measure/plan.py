@@ -36,8 +36,15 @@ class Plan(Protocol):
     def jobs(self, editor: Editor) -> Iterator[Job]:
         """Yield one job for each method and case, always in the same order."""
 
+    @property
+    def total(self) -> int:
+        """Return how many edits are made in all."""
+
     def rows(self, lines: Sequence[Line]) -> list[dict[str, Any]]:
         """Return the means, from the trials that did not break."""
+
+    def table(self, rows: Sequence[dict[str, Any]]) -> list[str]:
+        """Return the means as lines to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +108,9 @@ def carry_out(plan: Plan, editor: Editor, place: Place, quiet: bool) -> dict[str
 
 def _run(plan: Plan, editor: Editor, journal: Journal, quiet: bool) -> None:
     """Do what a journal has nothing of yet, with a bar and the time left."""
-    left = sum(job.method in plan.methods for job in runner.waiting(plan.jobs(editor), journal))
+    done = sum(line.method in plan.methods for line in journal.lines)
     with progress(quiet) as bar:
-        task = bar.add_task("", total=left)
+        task = bar.add_task("", total=plan.total - done)
 
         @contextmanager
         def watched(job: Job) -> Iterator[None]:

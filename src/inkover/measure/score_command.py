@@ -5,22 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from inkover import photo as photos
 from inkover.app.request import Manner
 from inkover.errors import InkoverError
 from inkover.masks.files import read_mask
-from inkover.measure.scores import MEASURES, NEEDS, Mask, Measure, Pair, Scores, Values, score
+from inkover.measure import seeing
+from inkover.measure.scores import MEASURES, NEEDS, Mask, Measure, Scores, score
+from inkover.measure.seeing import Networks
 from inkover.photo import Photo
-
-if TYPE_CHECKING:
-    from inkover.measure.clip import Views
-    from inkover.measure.lpips import Lpips
-    from inkover.measure.structure import Structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +35,12 @@ class Ask:
 def run(ask: Ask, manner: Manner) -> None:
     """Do the whole command."""
     _check(ask)
-    pair = _pair(ask, manner)
-    found = score(pair)
+    before, after, mask = _read(ask)
+    networks = seeing.load(ask.clip, ask.dino, ask.lpips)
+    _note_unread(ask, networks, manner)
+    found = score(networks.pair(before, after, mask, ask.source, ask.target))
     if manner.json:
-        rest = {"reasons": found.reasons, "models": _models(ask, pair, found)}
+        rest = {"reasons": found.reasons, "models": _models(networks, found)}
         print(json.dumps({**found.values, **rest}, allow_nan=False))
     else:
         print("\n".join(_lines(found)))
@@ -73,8 +69,8 @@ def _check(ask: Ask) -> None:
             raise InkoverError(f"{option} is read by CLIP alone: add --clip FOLDER or --clip tabletop, or leave it out")
 
 
-def _pair(ask: Ask, manner: Manner) -> Pair:
-    """Read the pictures, the mask and the networks; InkoverError where they do not fit."""
+def _read(ask: Ask) -> tuple[Photo, Photo, Mask | None]:
+    """Read the pictures and the mask; InkoverError where they do not fit."""
     assert ask.before is not None and ask.after is not None
     before, after = (photos.read(path, ask.max_pixels) for path in (ask.before, ask.after))
     if before.size != after.size:
@@ -82,79 +78,28 @@ def _pair(ask: Ask, manner: Manner) -> Pair:
         raise InkoverError(
             f"{ask.before} is {width} x {height} px and {ask.after} {wide} x {tall}: resize the edited one to the photo"
         )
-    mask = None if ask.mask is None else read_mask(ask.mask, before.size)
-    return Pair(
-        _values(before),
-        _values(after),
-        mask,
-        ask.source,
-        ask.target,
-        None if ask.clip is None else _views(ask, ask.clip, before, after, mask, manner),
-        None if ask.dino is None else _structure(ask.dino),
-        None if ask.lpips is None else _lpips(ask.lpips),
-    )
+    return before, after, None if ask.mask is None else read_mask(ask.mask, before.size)
 
 
-def _structure(folder: Path) -> Structure:
-    from inkover.measure import structure
-
-    return structure.load(folder)
-
-
-def _lpips(file: Path) -> Lpips:
-    from inkover.measure import lpips
-
-    return lpips.load(file)
-
-
-def _views(ask: Ask, name: str, before: Photo, after: Photo, mask: Mask | None, manner: Manner) -> Views:
-    """Let CLIP look and read, and say what of a text it cannot."""
+def _note_unread(ask: Ask, networks: Networks, manner: Manner) -> None:
+    """Say what of a text CLIP cannot read."""
+    if networks.clip is None:
+        return
     from inkover.measure import clip
 
-    encoder = clip.load(name)
     for option, text in (("--from", ask.source), ("--to", ask.target)):
-        if text is not None and (rest := clip.beyond(encoder, text)):
+        if text is not None and (rest := clip.beyond(networks.clip, text)):
             manner.note(f"{option} is too long for CLIP by {rest} tokens, which are not read: shorten it")
-    return clip.views(encoder, _bytes(before), _bytes(after), mask, ask.source, ask.target)
 
 
-def _models(ask: Ask, pair: Pair, found: Scores) -> dict[str, str]:
+def _models(networks: Networks, found: Scores) -> dict[str, str]:
     """Say of each figure that a network made which network it was."""
-    names = _names(ask, pair)
     return {
-        measure.name: names[need]
+        measure.name: networks.names[need]
         for measure in MEASURES
         for need in measure.needs
-        if need in names and found.values[measure.name] is not None
+        if need in networks.names and found.values[measure.name] is not None
     }
-
-
-def _names(ask: Ask, pair: Pair) -> dict[str, str]:
-    """Return what each network that was given is called."""
-    from inkover.models.fingerprint import file_hash
-
-    names = {}
-    if ask.clip is not None:
-        from inkover.measure import clip
-
-        names["clip"] = clip.named(ask.clip)
-    if ask.dino is not None:
-        from inkover.measure import networks
-
-        names["dino"] = networks.named(ask.dino)
-    if ask.lpips is not None and pair.lpips is not None:
-        names["lpips"] = f"{pair.lpips.kind} {ask.lpips} sha256:{file_hash(ask.lpips)}"
-    return names
-
-
-def _bytes(photo: Photo) -> NDArray[np.uint8]:
-    """Return a photo's values as 8 bits."""
-    return np.rint(_values(photo) * 255).astype(np.uint8)
-
-
-def _values(photo: Photo) -> Values:
-    """Return a photo's values, exact enough that 8 and 16 bits of one picture are equal."""
-    return photo.pixels.astype(np.float64) / photo.top
 
 
 def _lines(found: Scores) -> list[str]:

@@ -1,0 +1,80 @@
+"""The networks that a measure may need, and what they and the pixels make of a photo and its edited copy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkover.measure.scores import Mask, Pair, Values
+from inkover.photo import Photo
+
+if TYPE_CHECKING:
+    from inkover.measure.clip import Encoder
+    from inkover.measure.lpips import Lpips
+    from inkover.measure.structure import Structure
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """The networks that were given, None for the others, and what each that was given is called in a report."""
+
+    clip: Encoder | None = None
+    dino: Structure | None = None
+    lpips: Lpips | None = None
+    names: dict[str, str] = field(default_factory=dict[str, str])
+
+    def pair(self, before: Photo, after: Photo, mask: Mask | None, source: str | None, target: str | None) -> Pair:
+        """Let them look at two photos of one size, and CLIP read the texts; the mask is (H, W) in [0, 1]."""
+        views = None
+        if self.clip is not None:
+            from inkover.measure import clip
+
+            views = clip.views(self.clip, _bytes(before), _bytes(after), mask, source, target)
+        return Pair(values(before), values(after), mask, source, target, views, self.dino, self.lpips)
+
+
+def load(clip: str | None, dino: Path | None, lpips: Path | None) -> Networks:
+    """Load the networks that are given; InkoverError says what is wrong with a folder or a file."""
+    names = dict[str, str]()
+    encoder = None if clip is None else _clip(clip, names)
+    structure = None if dino is None else _dino(dino, names)
+    return Networks(encoder, structure, None if lpips is None else _lpips(lpips, names), names)
+
+
+def _clip(name: str, names: dict[str, str]) -> Encoder:
+    from inkover.measure import clip
+
+    encoder = clip.load(name)
+    names["clip"] = clip.named(name)
+    return encoder
+
+
+def _dino(folder: Path, names: dict[str, str]) -> Structure:
+    from inkover.measure import networks, structure
+
+    network = structure.load(folder)
+    names["dino"] = networks.named(folder)
+    return network
+
+
+def _lpips(file: Path, names: dict[str, str]) -> Lpips:
+    from inkover.measure import lpips
+    from inkover.models.fingerprint import file_hash
+
+    network = lpips.load(file)
+    names["lpips"] = f"{network.kind} {file} sha256:{file_hash(file)}"
+    return network
+
+
+def values(photo: Photo) -> Values:
+    """Return a photo's values, exact enough that 8 and 16 bits of one picture are equal."""
+    return photo.pixels.astype(np.float64) / photo.top
+
+
+def _bytes(photo: Photo) -> NDArray[np.uint8]:
+    """Return a photo's values as 8 bits."""
+    return np.rint(values(photo) * 255).astype(np.uint8)

@@ -64,8 +64,10 @@ def test_a_run_that_is_killed_again_and_again_makes_the_same_table(
     folder = tmp_path / "run"
     killed(folder, 2)
     there = (folder / TRIALS).read_bytes()
-    killed(folder, 5, "--resume")
-    assert (folder / TRIALS).read_bytes().startswith(there[: there.rindex(b"\n") + 1])  # nothing was done again
+    for count in (5, 7):
+        killed(folder, count, "--resume")
+        assert (folder / TRIALS).read_bytes().startswith(there[: there.rindex(b"\n") + 1])  # nothing was done again
+        there = (folder / TRIALS).read_bytes()
     with (folder / TRIALS).open("ab") as file:
         file.write(b'{"case": "recolour-1", "ki')
     assert run([*ASKED, "-o", str(folder), "--resume"]) == 0
@@ -122,6 +124,7 @@ def test_a_folder_that_holds_another_run_is_refused(
         (["--steps", "0"], "steps"),
         (["--steps", "2000"], "steps"),
         (["--things", "1", "--edits", "two"], "of two objects"),
+        (["-o", __file__], "cannot make the folder"),
     ],
 )
 def test_bad_input_is_one_line(more: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,9 +177,12 @@ def test_ctrl_c_ends_it_and_what_was_done_is_kept(
 
 
 def test_force_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    journal.begun(tmp_path, {"seed": 1}, {}).append(Line("a", "b", "c", {}))
+    journal.begun(tmp_path, {"methods": ["ddim"], "edits": ["add"]}, {}).append(Line("a", "b", "c", {}))
+    for name in ("report.json", "ddim-add.png", "mine.png"):
+        (tmp_path / name).touch()
     assert run([*ASKED, "--cases", "1", "-o", str(tmp_path), "--force"]) == 0
-    assert lines(tmp_path) == TRIALS_EACH
+    assert lines(tmp_path) == TRIALS_EACH and (tmp_path / "report.json").stat().st_size
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["mine.png", "sdedit-recolour.png"]
 
 
 def test_lines_come_back_as_they_were(tmp_path: Path) -> None:

@@ -139,6 +139,13 @@ def test_masks_and_truths_of_another_size_are_named(tmp_path: Path) -> None:
     assert "the mask is 90 x 64 px" in str(told.value) and "the truth is 90 x 64 px" in str(told.value)
 
 
+def test_a_photo_that_is_cut_off_is_named(tmp_path: Path) -> None:
+    photo = small.pie_bench(tmp_path) / "annotation_images" / "0_random_140" / "000000000000.jpg"
+    photo.write_bytes(photo.read_bytes()[:5000])
+    with pytest.raises(InkoverError, match=r"json 000000000000: .*000000000000\.jpg"):
+        datasets.load("pie-bench", tmp_path)
+
+
 def test_every_file_of_a_case_is_named(tmp_path: Path) -> None:
     small.cases(tmp_path, {"photo": "p.png", "mask": "m.png", "truth": "t.png"})
     with pytest.raises(InkoverError) as told:

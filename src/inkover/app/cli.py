@@ -315,7 +315,7 @@ def cache_path(json: o.Json = False) -> None:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> None:
-    """Measure methods where the right answer is known."""
+    """Measure methods over a dataset: a little world whose answers are known, PIE-Bench, photos of your own."""
     from inkover.measure.command import app as measures
 
     code = typer.main.get_command(measures).main(context.args, prog_name="inkover bench", standalone_mode=False)

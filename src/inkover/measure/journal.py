@@ -6,7 +6,9 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,15 +70,31 @@ def check_folder(folder: Path, resume: bool, force: bool) -> None:
         more = "add --resume to go on with it, " if folder / TRIALS in made else ""
         raise InkoverError(f"{folder} holds a run ({made[0].name}): {more}--force to begin anew, or another -o")
     make(folder)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InkoverError(f"the folder {folder} cannot be written: give another with -o")
 
 
 def begun(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str]) -> Journal:
     """Begin a run: from now on its settings are in the folder, and no older report."""
     header = {"run": VERSION, "settings": dict(settings), "versions": dict(versions)}
-    (folder / REPORT).unlink(missing_ok=True)
+    _clear(folder)
     write_whole(folder / TRIALS, _line(header))
     make(folder / PICTURES)
     return Journal(folder)
+
+
+def _clear(folder: Path) -> None:
+    """Take away what an older run reported: its table, and its contact sheets as far as it says which they were."""
+    (folder / REPORT).unlink(missing_ok=True)
+    with suppress(InkoverError):
+        settings = _header(folder / TRIALS)["settings"]
+        for method, kind in product(settings.get("methods", ()), settings.get("edits", ())):
+            sheet(folder, method, kind).unlink(missing_ok=True)
+
+
+def sheet(folder: Path, method: str, kind: str) -> Path:
+    """Return where the contact sheet of a method and a kind of edit lies."""
+    return folder / f"{method}-{kind}.png"
 
 
 def resumed(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str]) -> Journal:
@@ -118,7 +136,7 @@ def _differences(then: Mapping[str, Any], now: Mapping[str, Any], name: str = ""
 
 def _said(value: Any) -> str:
     text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= 160 else f"{text[:157]}..."
 
 
 def _header(file: Path) -> dict[str, Any]:

@@ -145,7 +145,8 @@ def _sheets(plan: Plan, journal: Journal, folder: Path) -> None:
         if line.method in plan.methods and line.figures is not None and journal.picture(line).exists():
             groups.setdefault((line.method, line.kind), []).append(line)
     for (method, kind), group in groups.items():
-        journals.write_picture(sheet([_entry(journal, line) for line in group]), folder / f"{method}-{kind}.png")
+        page = sheet([_entry(journal, line) for line in group])
+        journals.write_picture(page, journals.sheet(folder, method, kind))
 
 
 def _entry(journal: Journal, line: Line) -> Any:

@@ -15,7 +15,7 @@ from inkover.measure import grid_words as words
 from inkover.measure.grid import Cell, Grid, Picture
 
 CELL, GAP, LINE, FONT, HEAD, MASK, ACROSS = 288, 18, 18, 14, 20, 64, 4
-INK, SOFT, FAULT = (25, 25, 25), (95, 95, 95), (170, 30, 20)
+INK, SOFT, FAULT, FRAME = (25, 25, 25), (95, 95, 95), (170, 30, 20), (200, 200, 200)
 
 Line = tuple[str, tuple[int, int, int]]
 """A line of text and its colour."""
@@ -23,8 +23,9 @@ Line = tuple[str, tuple[int, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What stands in one place of the sheet."""
+    """What stands in one place of the sheet: a picture, or an empty frame, and what is below it."""
 
+    size: tuple[int, int]  # of the picture: w, h
     picture: Picture | None
     mask: NDArray[np.uint8] | None
     lines: tuple[Line, ...]
@@ -32,7 +33,7 @@ class Block:
     @property
     def height(self) -> int:
         """Return how much of a column it takes, in px."""
-        return CELL + 6 + LINE * len(self.lines) + (MASK + 6 if self.mask is not None else 0) + GAP
+        return self.size[1] + 6 + LINE * len(self.lines) + (MASK + 6 if self.mask is not None else 0) + GAP
 
 
 def sheet(grid: Grid) -> bytes:
@@ -43,13 +44,14 @@ def sheet(grid: Grid) -> bytes:
     width = max(across, 2) * (CELL + GAP) + GAP
     head, foot = _head(grid, pen, width - 2 * GAP), _foot(grid, pen, width - 2 * GAP)
     heights = [max(block.height for block in row) for row in rows]
-    tall = GAP + len(head) * (HEAD + 6) + sum(heights) + len(foot) * LINE + GAP
+    tall = 2 * GAP + len(head) * (HEAD + 6) + sum(heights) + len(foot) * LINE + GAP
     page = Image.new("RGB", (width, tall), "white")
     pen = ImageDraw.Draw(page)
     top = GAP
     for text, colour in head:
         pen.text((GAP, top), text, fill=colour, font_size=HEAD - 2)
         top += HEAD + 6
+    top += GAP
     for row, height in zip(rows, heights, strict=True):
         for k, block in enumerate(row):
             _put(page, pen, block, GAP + k * (CELL + GAP), top)
@@ -62,10 +64,12 @@ def sheet(grid: Grid) -> bytes:
 
 def _rows(grid: Grid, pen: ImageDraw.ImageDraw) -> list[Sequence[Block]]:
     """Return the places, row by row; where rows mean something, the photo has one of its own."""
-    photo = Block(grid.photo, None, tuple(_wrapped(pen, ["the photo", grid.source], CELL, INK)))
-    blocks = [_block(cell, pen) for cell in grid.cells]
+    size = _size(grid.photo, CELL)
+    photo = Block(size, grid.photo, None, tuple(_wrapped(pen, ["the photo", grid.source], CELL, INK)))
+    blocks = [_block(cell, pen, size) for cell in grid.cells]
     if grid.across is None:
-        return _cut([photo, *blocks], ACROSS)
+        rows = -(-(len(blocks) + 1) // ACROSS)
+        return _cut([photo, *blocks], -(-(len(blocks) + 1) // rows))
     return [[photo], *_cut(blocks, grid.across)]
 
 
@@ -73,7 +77,7 @@ def _cut(blocks: Sequence[Block], across: int) -> list[Sequence[Block]]:
     return [blocks[start : start + across] for start in range(0, len(blocks), across)]
 
 
-def _block(cell: Cell, pen: ImageDraw.ImageDraw) -> Block:
+def _block(cell: Cell, pen: ImageDraw.ImageDraw, size: tuple[int, int]) -> Block:
     lines = list(_wrapped(pen, [cell.asked.title], CELL, INK))
     made = cell.made
     if made is None:
@@ -81,7 +85,8 @@ def _block(cell: Cell, pen: ImageDraw.ImageDraw) -> Block:
     else:
         lines += _wrapped(pen, [f"{label}: {value}" for label, value in words.facts(made)], CELL, SOFT)
     lines += _wrapped(pen, words.remarks(cell), CELL, SOFT)
-    return Block(None if made is None else made.picture, None if made is None else made.mask, tuple(lines))
+    picture, mask = (None, None) if made is None else (made.picture, made.mask)
+    return Block(size, picture, mask, tuple(lines))
 
 
 def _head(grid: Grid, pen: ImageDraw.ImageDraw, width: int) -> list[Line]:
@@ -96,15 +101,18 @@ def _foot(grid: Grid, pen: ImageDraw.ImageDraw, width: int) -> list[Line]:
 def _put(page: Image.Image, pen: ImageDraw.ImageDraw, block: Block, left: int, top: int) -> None:
     """Draw a block: its picture, its lines, and its mask below them."""
     if block.picture is None:
-        pen.rectangle((left, top, left + CELL - 1, top + CELL - 1), outline=(200, 200, 200))
+        _frame(pen, left, top, block.size)
     else:
-        picture = _fitted(block.picture, CELL)
-        page.paste(picture, (left + (CELL - picture.width) // 2, top + (CELL - picture.height) // 2))
-    below = _write(pen, block.lines, left, top + CELL + 6)
+        page.paste(_resized(block.picture, block.size), (left, top))
+    below = _write(pen, block.lines, left, top + block.size[1] + 6) + 6
     if block.mask is not None:
-        mask = _fitted(block.mask, MASK).convert("RGB")
-        page.paste(mask, (left, below + 6))
-        pen.rectangle((left, below + 6, left + mask.width - 1, below + 5 + mask.height), outline=(200, 200, 200))
+        size = _size(block.mask, MASK)
+        page.paste(_resized(block.mask, size).convert("RGB"), (left, below))
+        _frame(pen, left, below, size)
+
+
+def _frame(pen: ImageDraw.ImageDraw, left: int, top: int, size: tuple[int, int]) -> None:
+    pen.rectangle((left, top, left + size[0] - 1, top + size[1] - 1), outline=FRAME)
 
 
 def _write(pen: ImageDraw.ImageDraw, lines: Sequence[Line], left: int, top: int) -> int:
@@ -115,12 +123,15 @@ def _write(pen: ImageDraw.ImageDraw, lines: Sequence[Line], left: int, top: int)
     return top
 
 
-def _fitted(picture: NDArray[Any], side: int) -> Image.Image:
-    """Return a picture whose longer side is ``side`` px."""
-    image = Image.fromarray(picture)
-    scale = side / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.LANCZOS)
+def _size(picture: NDArray[Any], side: int) -> tuple[int, int]:
+    """Return the width and height of a picture whose longer side is ``side`` px."""
+    height, width = picture.shape[:2]
+    scale = side / max(height, width)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _resized(picture: NDArray[Any], size: tuple[int, int]) -> Image.Image:
+    return Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
 
 
 def _wrapped(

@@ -36,9 +36,11 @@ def made_with(grid: Grid) -> str:
 
 def facts(made: Made) -> Iterator[tuple[str, str]]:
     """Yield what is told of a result: a label and its value."""
-    for name, value in made.figures.items():
-        reason = made.reasons.get(name, "")
-        yield LABELS[name], f"{value:.4g}" if value is not None else SHORT.get(reason, reason)
+    for name, label in LABELS.items():
+        if name not in made.figures:
+            continue
+        value, reason = made.figures[name], made.reasons.get(name, "")
+        yield label, f"{value:.4g}" if value is not None else SHORT.get(reason, reason)
     yield "mask", "the whole photo" if made.mask is None else f"{made.area:.1%} of the photo"
     yield "network samples", _samples(made)
     yield "seconds", f"{made.seconds:.1f}"

@@ -49,7 +49,9 @@ def read(method: Method, typed: str, most: int) -> Swept:
 def _texts(knob: Knob, piece: str, most: int) -> Iterator[str]:
     """Yield the values of one piece, as texts."""
     if not piece:
-        raise InkoverError(f"--knob {knob.name} has an empty value: write {knob.name}={knob.default},...")
+        raise InkoverError(
+            f"--knob {knob.name} has an empty value: leave out the comma beside it, or write {knob.name}=VALUE"
+        )
     if knob.kind in (int, float) and ":" in piece:
         yield from _range(knob, piece, most)
     else:

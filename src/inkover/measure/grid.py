@@ -96,11 +96,16 @@ def cells(
     editor: Editor, asked: Sequence[Asked], mask: Mask | None, file: File | None, clip: Encoder | None, show: Show
 ) -> tuple[Cell, ...]:
     """Make what is asked, one after the other; InkoverError where nothing can be made."""
-    side = SHOWN if len(asked) <= MANY else SHOWN_OF_MANY
-    found = tuple(_cell(editor, one, mask, file, clip, show, side) for one in asked)
+    longest = side(len(asked))
+    found = tuple(_cell(editor, one, mask, file, clip, show, longest) for one in asked)
     if all(cell.made is None for cell in found):
         raise InkoverError(_nothing([(cell.asked.title, cell.reason) for cell in found]))
     return found
+
+
+def side(count: int) -> int:
+    """Return how long a side of a picture may be in a grid of so many cells, in px."""
+    return SHOWN if count <= MANY else SHOWN_OF_MANY
 
 
 def _nothing(reasons: Sequence[tuple[str, str]]) -> str:
@@ -111,7 +116,7 @@ def _nothing(reasons: Sequence[tuple[str, str]]) -> str:
 
 
 def _cell(
-    editor: Editor, asked: Asked, mask: Mask | None, file: File | None, clip: Encoder | None, show: Show, side: int
+    editor: Editor, asked: Asked, mask: Mask | None, file: File | None, clip: Encoder | None, show: Show, longest: int
 ) -> Cell:
     if asked.wish is None:
         return Cell(asked, reason=asked.reason)
@@ -119,18 +124,18 @@ def _cell(
         result = editor.fulfil(asked.wish, mask, file, Meter(show))
     except InkoverError as problem:  # what only the model knows: that it lets nobody steer its attention, say
         return Cell(asked, reason=str(problem))
-    return Cell(asked, _made(result, asked.wish, clip, side))
+    return Cell(asked, _made(result, asked.wish, clip, longest))
 
 
-def _made(result: Result, wish: Wish, clip: Encoder | None, side: int) -> Made:
+def _made(result: Result, wish: Wish, clip: Encoder | None, longest: int) -> Made:
     before, after = values(result.original), values(result.photo)
     views = None if clip is None else _views(clip, result, wish)
     pair = Pair(before, after, result.mask, wish.source or None, wish.target, views)
     scores = score(pair, FIGURES if clip is None else (*FIGURES, *CLIP_FIGURES))
     traced = wish.method.cost(wish.settings)["inversion"]
     return Made(
-        picture=shown(result.photo, side),
-        mask=None if (result.mask == 1).all() else _small((result.mask * 255).astype(np.uint8), side // 4),
+        picture=shown(result.photo, longest),
+        mask=None if (result.mask == 1).all() else _small((result.mask * 255).astype(np.uint8), longest // 4),
         settings=asdict(wish.settings),
         figures=scores.values,
         reasons=scores.reasons,
@@ -150,14 +155,14 @@ def _views(encoder: Encoder, result: Result, wish: Wish) -> Views:
     return clip.views(encoder, *pictures, None, wish.source or None, wish.target)
 
 
-def shown(photo: Photo, side: int) -> Picture:
-    """Return a photo as it is shown, (h, w, 3), its longer side at most ``side`` px; what is transparent shows too."""
-    return _small(in_bytes(photo), side)
+def shown(photo: Photo, longest: int) -> Picture:
+    """Return a photo as it is shown, (h, w, 3), a side at most ``longest`` px; what is transparent shows too."""
+    return _small(in_bytes(photo), longest)
 
 
-def _small(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+def _small(picture: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
     height, width = picture.shape[:2]
-    scale = side / max(height, width)
+    scale = longest / max(height, width)
     if scale >= 1:
         return picture
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

@@ -19,7 +19,7 @@ from inkover.app.request import Engine, Manner
 from inkover.app.where import Where
 from inkover.errors import InkoverError
 from inkover.measure import grid, score_command
-from inkover.measure.grid import MANY, SHOWN, SHOWN_OF_MANY, Asked, Cell, Grid
+from inkover.measure.grid import Asked, Cell, Grid
 from inkover.photo import Photo
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _editor(engine: Engine, defaults: config.Defaults, show: Show) -> Editor:
 
 def _grid(ask: Ask, start: Start, cells: tuple[Cell, ...], across: int | None, editor: Editor) -> Grid:
     return Grid(
-        photo=grid.shown(start.photo, SHOWN if len(cells) <= MANY else SHOWN_OF_MANY),
+        photo=grid.shown(start.photo, grid.side(len(cells))),
         name=ask.photo.name,
         source=start.source,
         target=start.target,

@@ -13,7 +13,16 @@ HEAVY = ("torch", "diffusers", "transformers", "cv2", "numba", "numpy", "PIL", "
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["edit", "--help"], ["score", "--help"], ["models", "get", "--help"], ["--version"]]
+    "arguments",
+    [
+        ["--help"],
+        ["edit", "--help"],
+        ["score", "--help"],
+        ["compare", "--help"],
+        ["sweep", "--help"],
+        ["models", "get", "--help"],
+        ["--version"],
+    ],
 )
 def test_nothing_heavy_is_imported_for_help(arguments: list[str]) -> None:
     code = f"""
@@ -42,7 +51,7 @@ print([name for name in {HEAVY!r} if name in sys.modules])
 def test_python_m_inkover_is_the_command() -> None:
     done = subprocess.run([sys.executable, "-m", "inkover", "--help"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and done.stdout.startswith("Usage: inkover ")
-    for command in ("edit", "mask", "score", "methods", "models", "bench"):
+    for command in ("edit", "mask", "score", "compare", "sweep", "methods", "models", "bench"):
         assert f"\n  {command} " in done.stdout
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,7 +56,7 @@ def bench(
     from inkover.app.editor import Editor
     from inkover.tabletop import folder, probe
 
-    chosen = _methods(_split(methods)), _kinds(_split(edits))
+    chosen = _methods(split(methods)), _kinds(split(edits))
     _folder(output)
     editor = Editor.load(model or "tabletop", device=device or "auto", dtype=dtype, config=config, remember=False)
     judge = probe.load(folder())
@@ -68,7 +69,7 @@ def bench(
     print(json_.dumps(report)) if json else _show(report)
 
 
-def _split(words: list[str]) -> list[str]:
+def split(words: Sequence[str]) -> list[str]:
     """Return the words in their order, each once."""
     return list(dict.fromkeys(word.strip() for given in words for word in given.split(",") if word.strip()))
 

@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from inkover import photo as photos
 from inkover.app.request import Manner
 from inkover.errors import InkoverError
 from inkover.masks.files import read_mask
-from inkover.measure.scores import MEASURES, NEEDS, Mask, Measure, Pair, Scores, Values, score
+from inkover.measure.scores import MEASURES, NEEDS, Mask, Measure, Pair, Scores, in_bytes, score, values
 from inkover.photo import Photo
 
 if TYPE_CHECKING:
-    from inkover.measure.clip import Views
+    from inkover.measure.clip import Encoder, Views
     from inkover.measure.lpips import Lpips
     from inkover.measure.structure import Structure
 
@@ -84,8 +81,8 @@ def _pair(ask: Ask, manner: Manner) -> Pair:
         )
     mask = None if ask.mask is None else read_mask(ask.mask, before.size)
     return Pair(
-        _values(before),
-        _values(after),
+        values(before),
+        values(after),
         mask,
         ask.source,
         ask.target,
@@ -112,10 +109,17 @@ def _views(ask: Ask, name: str, before: Photo, after: Photo, mask: Mask | None, 
     from inkover.measure import clip
 
     encoder = clip.load(name)
-    for option, text in (("--from", ask.source), ("--to", ask.target)):
+    say_unread(encoder, ask.source, ask.target, manner)
+    return clip.views(encoder, in_bytes(before), in_bytes(after), mask, ask.source, ask.target)
+
+
+def say_unread(encoder: Encoder, source: str | None, target: str | None, manner: Manner) -> None:
+    """Say what of the texts CLIP does not read."""
+    from inkover.measure import clip
+
+    for option, text in (("--from", source), ("--to", target)):
         if text is not None and (rest := clip.beyond(encoder, text)):
             manner.note(f"{option} is too long for CLIP by {rest} tokens, which are not read: shorten it")
-    return clip.views(encoder, _bytes(before), _bytes(after), mask, ask.source, ask.target)
 
 
 def _models(ask: Ask, pair: Pair, found: Scores) -> dict[str, str]:
@@ -145,16 +149,6 @@ def _names(ask: Ask, pair: Pair) -> dict[str, str]:
     if ask.lpips is not None and pair.lpips is not None:
         names["lpips"] = f"{pair.lpips.kind} {ask.lpips} sha256:{file_hash(ask.lpips)}"
     return names
-
-
-def _bytes(photo: Photo) -> NDArray[np.uint8]:
-    """Return a photo's values as 8 bits."""
-    return np.rint(_values(photo) * 255).astype(np.uint8)
-
-
-def _values(photo: Photo) -> Values:
-    """Return a photo's values, exact enough that 8 and 16 bits of one picture are equal."""
-    return photo.pixels.astype(np.float64) / photo.top
 
 
 def _lines(found: Scores) -> list[str]:

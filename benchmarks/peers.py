@@ -2,8 +2,8 @@
 
 ``python benchmarks/peers.py [--cases N] [--edit recolour]``: both run in one process, in float32, by turns, each at its
 defaults, and the peers at other switches too: DiffEdit at a lower guidance, LEDITS++ with both its masks. Counted are
-the rows that the U-Net is asked; timed is the edit alone, from picture to picture. What is drawn outside the true change
-is compared before anything is laid over the photo.
+the rows that the U-Net is asked; timed is the edit alone, from picture to picture. What is drawn outside the true
+change is compared before anything is laid over the photo.
 
 ``--memory`` measures LEDITS++ of both houses at 128, 256 and 512 px instead, ten steps from latent to latent: the most
 memory that the process held, less what it held before (Linux).

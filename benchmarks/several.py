@@ -63,6 +63,30 @@ def at_once(method: str, **settings: Any) -> Way:
     return run
 
 
+Told = Callable[[Edit], dict[str, Any]]
+"""An edit of two changes -> how a method is told of them."""
+
+
+def told_as(method: str, told: Told, **settings: Any) -> Way:
+    """Make both changes with one call, told in other words than usual."""
+
+    def run(editor: inkover.Editor, edit: Edit, before: Picture, seed: int) -> tuple[Result, Picture, int]:
+        result = editor.edit(Photo.from_array(before), method=method, seed=seed, **told(edit), **settings)
+        return result, raw(result, before), sum(result.samples.values())
+
+    return run
+
+
+def captions(edit: Edit) -> dict[str, Any]:
+    """Tell each change by the whole photo's caption, with that change in it."""
+    return {"edits": [inkover.Edit(one.target, source=one.source) for one in edit.parts]}
+
+
+def coming(edit: Edit) -> dict[str, Any]:
+    """Tell only what comes."""
+    return {"edits": [inkover.Edit(one.words.split(" -> ")[1]) for one in edit.parts]}
+
+
 def in_turn(method: str, **settings: Any) -> Way:
     """Make one change, and the other in what came of it, as somebody without a way for both would."""
 
@@ -91,6 +115,13 @@ STUDIES: dict[str, dict[str, Way]] = {
         "multi-diffedit": at_once("multi-diffedit"),
         "diffedit, one after the other": in_turn("diffedit"),
         "ledits++": at_once("ledits++"),
+    },
+    "words": {
+        "multi-diffedit, by whole captions": told_as("multi-diffedit", captions),
+        "ledits++, only what comes": told_as("ledits++", coming),
+        "ledits++, with the photo's caption": told_as(
+            "ledits++", lambda edit: said(edit, methods.get("ledits++")) | {"source": edit.source}
+        ),
     },
     "rules": RULES,
     "overlaps": {one: at_once("multi-diffedit", overlap=one) for one in ("owner", "combined", "priority")}

@@ -6,13 +6,18 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from inkover import Editor
+from inkover.app import cache
+from inkover.app.remembered import Memory
 from inkover.photo import Photo
 from small_photo import Outcome
 from tiny import tiny_components
@@ -57,6 +62,27 @@ def test_who_is_not_to_remember_does_not() -> None:
     forgetful = Editor.load(tiny_components(), device="cpu", remember=False)
     for _ in range(2):
         assert forgetful.edit(PHOTO, method="ddim", **ASKED).samples["inversion"] > 0
+
+
+def test_a_memory_stands_in_place_of_the_disk_and_is_no_ones_to_write_to() -> None:
+    memory = Memory()
+    editor = replace(Editor.load(tiny_components(), device="cpu", remember=False), memory=memory)
+    first, second = (editor.edit(PHOTO, method="ddim", **ASKED | {"source": "a cube"}) for _ in range(2))
+    assert first.samples["inversion"] > 0 and second.samples["inversion"] == 0
+    np.testing.assert_array_equal(first.photo.pixels, second.photo.pixels)
+    assert not list(cache.folder().glob("*"))
+
+
+def test_a_memory_hands_out_copies() -> None:
+    memory, key = Memory(), SimpleNamespace(digest=lambda: "one")
+    kept = {"latents": torch.zeros(2)}
+    memory.write(key, kept)  # type: ignore[arg-type]
+    kept["latents"] += 1
+    found = memory.read(key)  # type: ignore[arg-type]
+    assert found is not None and not found["latents"].any()
+    found["latents"].add_(1)
+    again = memory.read(key)  # type: ignore[arg-type]
+    assert again is not None and not again["latents"].any()
 
 
 def test_a_cache_that_cannot_be_written_is_a_warning(

@@ -33,7 +33,7 @@ def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code; a problem is one line on standard error."""
     command = typer.main.get_command(app)
     try:
-        code = command.main(arguments or ["--help"], prog_name="inkover", standalone_mode=False)
+        code = command.main(arguments or ["--help"], prog_name="inkover", standalone_mode=False, obj=tuple(arguments))
     except InkoverError as error:
         return _failed(str(error), 2)
     except typer.TyperException as error:
@@ -248,6 +248,85 @@ def score(
 
     ask = score_command.Ask(max_pixels, before, after, mask, source, to, clip, dino, lpips)
     (score_command.listed if list_ else score_command.run)(ask, Manner(json, quiet))
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    photo: o.PhotoFile,
+    output: o.GridOutput,
+    to: o.To = None,
+    source: o.From = "",
+    methods: o.Methods = [],  # noqa: B006 - as above
+    mask: o.MaskFile = None,
+    clip: o.Clip = None,
+    negative: o.Negative = None,
+    steps: o.Steps = None,
+    strength: o.Strength = None,
+    guidance: o.Guidance = None,
+    sampler: o.Sampler = None,
+    inversion: o.Inversion = None,
+    seed: o.Seed = None,
+    model: o.Model = None,
+    config: o.Config = None,
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    max_pixels: o.MaxPixels = PIXELS,
+    no_cache: o.NoCache = False,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+    force: o.Force = False,
+) -> None:
+    """Show every method side by side on one photo, with what each costs."""
+    from inkover.app.request import Engine, Manner
+    from inkover.measure import compare_command
+    from inkover.measure.grid_command import Ask
+
+    named = {"negative": negative, "steps": steps, "strength": strength, "guidance": guidance, "sampler": sampler}
+    named["inversion"] = inversion
+    ask = Ask(photo, source, to, mask, clip, seed, named, max_pixels, output, force, context.obj)
+    compare_command.run(ask, methods, Engine(model, config, device, dtype, not no_cache), Manner(json, quiet))
+
+
+@app.command()
+def sweep(
+    context: typer.Context,
+    photo: o.PhotoFile,
+    output: o.GridOutput,
+    knob: o.Knob = [],  # noqa: B006 - as above
+    to: o.To = None,
+    source: o.From = "",
+    method: o.MethodName = None,
+    mask: o.MaskFile = None,
+    clip: o.Clip = None,
+    negative: o.Negative = None,
+    steps: o.Steps = None,
+    strength: o.Strength = None,
+    guidance: o.Guidance = None,
+    sampler: o.Sampler = None,
+    inversion: o.Inversion = None,
+    set_: o.Set = [],  # noqa: B006 - as above
+    seed: o.Seed = None,
+    model: o.Model = None,
+    config: o.Config = None,
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    max_pixels: o.MaxPixels = PIXELS,
+    no_cache: o.NoCache = False,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+    force: o.Force = False,
+) -> None:
+    """Show one method over the values of one knob or two."""
+    from inkover.app.request import Engine, Manner
+    from inkover.measure import sweep_command
+    from inkover.measure.grid_command import Ask
+
+    named = {"negative": negative, "steps": steps, "strength": strength, "guidance": guidance, "sampler": sampler}
+    named["inversion"] = inversion
+    ask = Ask(photo, source, to, mask, clip, seed, named, max_pixels, output, force, context.obj)
+    engine = Engine(model, config, device, dtype, not no_cache)
+    sweep_command.run(ask, method, knob, set_, engine, Manner(json, quiet))
 
 
 @app.command()

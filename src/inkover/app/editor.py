@@ -20,7 +20,7 @@ from inkover.app.inputs import Source
 from inkover.app.meter import Counted, Meter
 from inkover.app.progress import Show
 from inkover.app.recipe import File, Recipe, Weights, versions
-from inkover.app.remembered import Remembered
+from inkover.app.remembered import Keeper, Remembered
 from inkover.app.result import Found, Result
 from inkover.app.tracing import Traced, Way
 from inkover.app.where import Where
@@ -40,6 +40,7 @@ class Editor:
     weights: Weights
     load_seconds: float = 0.0
     remember: bool = True  # inversions, on disk: the next edit of a photo need not trace it again
+    memory: Keeper | None = None  # of inversions, in place of the disk
 
     @classmethod
     def load(
@@ -245,6 +246,8 @@ class Editor:
 
     def _tracks(self, view: View, warn: Callable[[str], None]) -> Tracks:
         """Return what is remembered of a view's inversions."""
+        if self.memory is not None:
+            return Remembered(self.memory, view.canvas, self.weights.dtype)
         if not self.remember:
             return flow.FORGETFUL
         return Remembered(Cache(warn=warn), view.canvas, self.weights.dtype)
@@ -266,7 +269,7 @@ class Editor:
 
     def _uncached(self, wish: Wish) -> tuple[str, ...]:
         """Say so where nothing is to be remembered and nothing is traced."""
-        if self.remember or wish.method.cost(wish.settings)["inversion"]:
+        if self.remember or self.memory is not None or wish.method.cost(wish.settings)["inversion"]:
             return ()
         return (f"method {wish.method.name!r} traces nothing here: there is nothing that a cache could keep",)
 

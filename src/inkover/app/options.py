@@ -61,6 +61,13 @@ Output = Annotated[
 MaskOutput = Annotated[
     Path, typer.Option("-o", "--output", metavar="MASK.png", help="Where the mask goes; a folder for --change.")
 ]
+GridOutput = Annotated[
+    Path, typer.Option("-o", "--output", metavar="FILE", help="A page, grid.html, or a picture, grid.png.")
+]
+Methods = Annotated[list[str], typer.Option("--methods", metavar="A,B", help="Which ones; all if not given.")]
+Knob = Annotated[
+    list[str], typer.Option("--knob", metavar="NAME=VALUES", help="3,5,7.5 or START:END:STEP; again for a second.")
+]
 Count = Annotated[int, typer.Option("--count", metavar="N", min=1, help="Variations, with following seeds.")]
 MaskFile = Annotated[
     str | None,

@@ -3,23 +3,50 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
-from inkover.app.cache import Cache
 from inkover.app.cache_key import Key, libraries
 from inkover.inversions.contract import Inversion, Replay, Subject
 from inkover.methods.contract import TRACK, Tensors
 from inkover.photo import Canvas
 
 
+class Keeper(Protocol):
+    """Who keeps tensors by everything that they depend on."""
+
+    def read(self, key: Key) -> Tensors | None: ...
+    def write(self, key: Key, tensors: Mapping[str, Tensor]) -> None: ...
+
+
+class Memory:
+    """Keeps inversions as long as it is held, and nothing on the disk."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Tensors] = {}
+
+    def read(self, key: Key) -> Tensors | None:
+        """Return copies of the tensors kept for a key, on the CPU and to the bit, or None."""
+        kept = self._kept.get(key.digest())
+        return None if kept is None else _copied(kept)
+
+    def write(self, key: Key, tensors: Mapping[str, Tensor]) -> None:
+        """Keep copies of the tensors for a key: who found them goes on with their own."""
+        self._kept[key.digest()] = _copied(tensors)
+
+
+def _copied(tensors: Mapping[str, Tensor]) -> Tensors:
+    return {name: one.detach().cpu().clone() for name, one in tensors.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """The inversions of one view of a photo, kept on disk."""
+    """The inversions of one view of a photo, kept by their keys."""
 
-    cache: Cache
+    cache: Keeper
     canvas: Canvas
     dtype: str
 

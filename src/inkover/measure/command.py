@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,7 +73,7 @@ def bench(
         report = _model(engine, cases or CASES, seed, output, quiet)
         print(json_.dumps(report) if json else "\n".join(map(_figure, report["figures"])))
         return
-    names, kinds = _methods(_split(methods)), _split(edits)
+    names, kinds = _methods(split(methods)), split(edits)
     if folder is None:
         plan = _exact(names, kinds, cases or CASES, seed, side or SIDE, things, unseen, steps)
     else:
@@ -145,7 +146,7 @@ def _given(
     return replace(plan, networks=seeing.load(clip, dino, lpips))
 
 
-def _split(words: list[str]) -> list[str]:
+def split(words: Sequence[str]) -> list[str]:
     """Return the words in their order, each once."""
     return list(dict.fromkeys(word.strip() for given in words for word in given.split(",") if word.strip()))
 

@@ -17,8 +17,8 @@ from inkover.measure.case import Case
 from inkover.measure.journal import Line
 from inkover.measure.plan import knobs
 from inkover.measure.runner import SHEET, Done, Job
-from inkover.measure.scores import MEASURES, Mask, score
-from inkover.measure.seeing import Networks, values
+from inkover.measure.scores import MEASURES, Mask, in_bytes, score, values
+from inkover.measure.seeing import Networks
 from inkover.photo import Photo, read
 
 if TYPE_CHECKING:
@@ -90,8 +90,9 @@ class Given:
     def _figures(self, case: Case, before: Photo, after: Photo, mask: Mask | None) -> dict[str, float | None]:
         """Return the figures that can be had with the networks that were given; None where there is no number."""
         lacking = SEEING - self.networks.names.keys()
-        found = score(self.networks.pair(before, after, mask, case.source or None, case.target)).values
-        figures = {measure.name: found[measure.name] for measure in MEASURES if not lacking & {*measure.needs}}
+        names = [measure.name for measure in MEASURES if not lacking & {*measure.needs}]
+        pair = self.networks.pair(before, after, mask, case.source or None, case.target)
+        figures = dict(score(pair, names).values)
         if case.truth is not None:
             region = None if mask is None else mask > 0
             nearness = quality.psnr(values(after), values(read(case.truth)), region, top=1)
@@ -123,12 +124,8 @@ class Given:
 def _cells(case: Case, result: Result) -> Any:
     from inkover.measure.sheet import cells
 
-    true = None if case.truth is None else _bytes(read(case.truth))
-    return cells(_bytes(result.original), true, _bytes(result.photo), result.mask)
-
-
-def _bytes(photo: Photo) -> Any:
-    return np.rint(photo.values() * 255).astype(np.uint8)
+    true = None if case.truth is None else in_bytes(read(case.truth))
+    return cells(in_bytes(result.original), true, in_bytes(result.photo), result.mask)
 
 
 def _measured(lines: Sequence[Line]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inkover import photo as photos
 from inkover.app.request import Manner
@@ -15,6 +15,9 @@ from inkover.measure import seeing
 from inkover.measure.scores import MEASURES, NEEDS, Mask, Measure, Scores, score
 from inkover.measure.seeing import Networks
 from inkover.photo import Photo
+
+if TYPE_CHECKING:
+    from inkover.measure.clip import Encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ def run(ask: Ask, manner: Manner) -> None:
     _check(ask)
     before, after, mask = _read(ask)
     networks = seeing.load(ask.clip, ask.dino, ask.lpips)
-    _note_unread(ask, networks, manner)
+    if networks.clip is not None:
+        say_unread(networks.clip, ask.source, ask.target, manner)
     found = score(networks.pair(before, after, mask, ask.source, ask.target))
     if manner.json:
         rest = {"reasons": found.reasons, "models": _models(networks, found)}
@@ -81,14 +85,12 @@ def _read(ask: Ask) -> tuple[Photo, Photo, Mask | None]:
     return before, after, None if ask.mask is None else read_mask(ask.mask, before.size)
 
 
-def _note_unread(ask: Ask, networks: Networks, manner: Manner) -> None:
-    """Say what of a text CLIP cannot read."""
-    if networks.clip is None:
-        return
+def say_unread(encoder: Encoder, source: str | None, target: str | None, manner: Manner) -> None:
+    """Say what of the texts CLIP does not read."""
     from inkover.measure import clip
 
-    for option, text in (("--from", ask.source), ("--to", ask.target)):
-        if text is not None and (rest := clip.beyond(networks.clip, text)):
+    for option, text in (("--from", source), ("--to", target)):
+        if text is not None and (rest := clip.beyond(encoder, text)):
             manner.note(f"{option} is too long for CLIP by {rest} tokens, which are not read: shorten it")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # what looks with networks is imported where it is given
     from inkover.measure.clip import Views
     from inkover.measure.lpips import Lpips
     from inkover.measure.structure import Structure
+    from inkover.photo import Photo
 
 Values = NDArray[np.float64]  # (H, W, 3) in [0, 1]
 Mask = NDArray[np.float32]  # (H, W) in [0, 1]
@@ -77,11 +78,11 @@ class Scores:
     reasons: Mapping[str, str]
 
 
-def score(pair: Pair) -> Scores:
-    """Measure an edit by every measure there is."""
+def score(pair: Pair, names: Collection[str] | None = None) -> Scores:
+    """Measure an edit by the measures of those names; by every one there is where none are given."""
     values: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
-    for measure in MEASURES:
+    for measure in (one for one in MEASURES if names is None or one.name in names):
         try:
             values[measure.name] = _finite(measure, pair)
         except Unknown as reason:
@@ -100,6 +101,16 @@ def _finite(measure: Measure, pair: Pair) -> float:
     if math.isnan(value):
         raise Unknown("no number came of it: the weights may be damaged, get the model again")
     return value
+
+
+def values(photo: Photo) -> Values:
+    """Return a photo's values, exact enough that 8 and 16 bits of one picture are equal."""
+    return photo.pixels.astype(np.float64) / photo.top
+
+
+def in_bytes(photo: Photo) -> NDArray[np.uint8]:
+    """Return a photo's values as 8 bits."""
+    return np.rint(values(photo) * 255).astype(np.uint8)
 
 
 def outside(pair: Pair) -> quality.Region:

@@ -6,10 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from inkover.measure.scores import Mask, Pair, Values
+from inkover.measure.scores import Mask, Pair, in_bytes, values
 from inkover.photo import Photo
 
 if TYPE_CHECKING:
@@ -33,7 +30,7 @@ class Networks:
         if self.clip is not None:
             from inkover.measure import clip
 
-            views = clip.views(self.clip, _bytes(before), _bytes(after), mask, source, target)
+            views = clip.views(self.clip, in_bytes(before), in_bytes(after), mask, source, target)
         return Pair(values(before), values(after), mask, source, target, views, self.dino, self.lpips)
 
 
@@ -68,13 +65,3 @@ def _lpips(file: Path, names: dict[str, str]) -> Lpips:
     network = lpips.load(file)
     names["lpips"] = f"{network.kind} {file} sha256:{file_hash(file)}"
     return network
-
-
-def values(photo: Photo) -> Values:
-    """Return a photo's values, exact enough that 8 and 16 bits of one picture are equal."""
-    return photo.pixels.astype(np.float64) / photo.top
-
-
-def _bytes(photo: Photo) -> NDArray[np.uint8]:
-    """Return a photo's values as 8 bits."""
-    return np.rint(values(photo) * 255).astype(np.uint8)

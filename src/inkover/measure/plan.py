@@ -77,14 +77,22 @@ class Place:
 
 def knobs(methods: Sequence[str], steps: int | None) -> dict[str, dict[str, Any]]:
     """Return every knob of the methods, with as many steps for each; InkoverError where one cannot have them."""
-    from inkover import methods as index
+    return {name: _knobs(name, steps) for name in methods}
+
+
+def _knobs(name: str, steps: int | None) -> dict[str, Any]:
+    from inkover import methods
     from inkover.methods.settings import build
 
-    given = {} if steps is None else {"steps": steps}
-    made = {name: build(index.get(name), given) for name in methods}
-    for name, settings in made.items():
-        index.get(name).cost(settings)  # what its knobs make of so few steps is said now
-    return {name: asdict(settings) for name, settings in made.items()}
+    method = methods.get(name)
+    try:
+        settings = build(method, {} if steps is None else {"steps": steps})
+        method.cost(settings)  # what its other knobs make of so few steps is said now
+    except InkoverError as error:
+        raise InkoverError(
+            f"--steps {steps} is not for method {name!r} ({error}): give others, or name methods without it"
+        ) from error
+    return asdict(settings)
 
 
 def carry_out(plan: Plan, editor: Editor, place: Place, quiet: bool) -> dict[str, Any]:

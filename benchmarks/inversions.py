@@ -69,9 +69,8 @@ def main() -> None:
                 seconds.append(time.perf_counter() - start)
                 samples = meter.samples["inversion"]
                 found.append(psnr(picture(network.decode(back)), picture(network.decode(photo))))
-            print(
-                f"| {name} | {scale:g} | {np.mean(found):.1f} dB | {samples} | {np.median(seconds):.1f} |", flush=True
-            )
+            mean = "equal" if np.isinf(found).all() else f"{np.mean(found):.1f} dB"
+            print(f"| {name} | {scale:g} | {mean} | {samples} | {np.median(seconds):.1f} |", flush=True)
 
 
 if __name__ == "__main__":

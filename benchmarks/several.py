@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -77,14 +78,20 @@ def told_as(method: str, told: Told, **settings: Any) -> Way:
     return run
 
 
-def captions(edit: Edit) -> dict[str, Any]:
-    """Tell each change by the whole photo's caption, with that change in it."""
-    return {"edits": [inkover.Edit(one.target, source=one.source) for one in edit.parts]}
+def words_alone(edit: Edit) -> dict[str, Any]:
+    """Tell each change by its own words, without the photo's caption."""
+    told = (one.words.split(" -> ") for one in edit.parts)
+    return {"edits": [inkover.Edit(after, source=before) for before, after in told]}
 
 
-def coming(edit: Edit) -> dict[str, Any]:
-    """Tell only what comes."""
-    return {"edits": [inkover.Edit(one.words.split(" -> ")[1]) for one in edit.parts]}
+def coming_and_going(edit: Edit) -> dict[str, Any]:
+    """Tell of each change what goes and what comes."""
+    told = (one.words.split(" -> ") for one in edit.parts)
+    return {
+        "edits": [
+            inkover.Edit(text, away=away) for both in told for text, away in zip(both, (True, False), strict=True)
+        ]
+    }
 
 
 def in_turn(method: str, **settings: Any) -> Way:
@@ -92,10 +99,10 @@ def in_turn(method: str, **settings: Any) -> Way:
 
     def run(editor: inkover.Editor, edit: Edit, before: Picture, seed: int) -> tuple[Result, Picture, int]:
         shown, drawn, samples = before, before, 0
-        for one in edit.parts:
-            told = one.words.split(" -> ")
+        captions = [edit.source, edit.parts[0].target, edit.target]
+        for source, target in pairwise(captions):
             result = editor.edit(
-                Photo.from_array(shown), method=method, source=told[0], target=told[1], seed=seed, **settings
+                Photo.from_array(shown), method=method, source=source, target=target, seed=seed, **settings
             )
             drawn, shown = raw(result, drawn), result.photo.pixels
             samples += sum(result.samples.values())
@@ -117,11 +124,10 @@ STUDIES: dict[str, dict[str, Way]] = {
         "ledits++": at_once("ledits++"),
     },
     "words": {
-        "multi-diffedit, by whole captions": told_as("multi-diffedit", captions),
-        "ledits++, only what comes": told_as("ledits++", coming),
-        "ledits++, with the photo's caption": told_as(
-            "ledits++", lambda edit: said(edit, methods.get("ledits++")) | {"source": edit.source}
-        ),
+        "multi-diffedit, in the photo's caption": at_once("multi-diffedit"),
+        "multi-diffedit, its own words alone": told_as("multi-diffedit", words_alone),
+        "ledits++, what comes": at_once("ledits++"),
+        "ledits++, what goes and what comes": told_as("ledits++", coming_and_going),
     },
     "rules": RULES,
     "overlaps": {one: at_once("multi-diffedit", overlap=one) for one in ("owner", "combined", "priority")}

@@ -113,6 +113,35 @@ def test_where_masks_overlap_the_policy_says_whose_it_is() -> None:
     assert torch.allclose(torch.stack(soft).sum(0), torch.ones_like(left))
 
 
+@pytest.mark.parametrize(
+    "words, said, expected",
+    [
+        (("red ball", "blue ball"), "a red ball and a mug", ("a red ball and a mug", "a blue ball and a mug")),
+        (("RED  ball", "cube"), "a red ball", ("a red ball", "a cube")),
+        (("ball", "cube"), "a baseball", ("ball", "cube")),  # not a word of it
+        (("ball", "cube"), "a ball and a ball", ("ball", "cube")),  # which one?
+        (("ball", "cube"), "", ("ball", "cube")),
+        (("", "cube"), "a ball", ("", "cube")),
+    ],
+)
+def test_a_change_is_read_in_the_photos_text(words: tuple[str, str], said: str, expected: tuple[str, str]) -> None:
+    change = multi_diffedit.in_context(Concept(words[1], source=words[0]), said)
+    assert (change.source, change.text) == expected
+
+
+def test_a_change_in_context_is_diffedit_on_both_texts() -> None:
+    photo = "a red ball and a mug on grass"
+    short = replace(job(Concept("blue ball", source="red ball")), source=photo)
+    whole = job(Concept("a blue ball and a mug on grass", source=photo))
+    knobs = Settings(steps=6)
+    assert torch.equal(multi_diffedit.edit(found(short, knobs), knobs), multi_diffedit.edit(found(whole, knobs), knobs))
+    ones = torch.ones(1, 1, SIDE, SIDE)
+    two = (Concept("blue ball", source="red ball", mask=ones), Concept("cube", source="mug", mask=ones))
+    of = replace(job(*two), source=photo)
+    (region,) = multi_diffedit.laid_out(of, list(enumerate(of.concepts)), Settings(overlap="combined"))
+    assert region.text == "a blue ball and a cube on grass"
+
+
 def test_masks_that_overlap_can_be_forbidden() -> None:
     left = box_mask(picture(SIDE, SIDE), 0, 0, 1, 0.5)
     of, knobs = job(replace(RED, mask=left), replace(MUG, mask=torch.ones_like(left))), Settings(overlap="forbid")

@@ -174,13 +174,16 @@ def _shot(editor: Editor, probe: Probe, name: str, make: Callable[[], Scene], se
 
 
 def said(edit: Edit, method: Method) -> dict[str, Any]:
-    """Return what is asked of a method: both captions, or of several changes each in words of its own."""
+    """Return what is asked of a method: both captions, or of several changes each in words of its own.
+
+    A method that turns things into others reads them in the photo's caption; another one is told what comes.
+    """
     if not (edit.parts and method.several):
         return {"source": edit.source, "target": edit.target}
     told = [one.words.split(" -> ") for one in edit.parts]
     if method.compares:
-        return {"edits": [Asked(after, source=before) for before, after in told]}
-    return {"edits": [Asked(text, away=away) for both in told for text, away in zip(both, (True, False), strict=True)]}
+        return {"source": edit.source, "edits": [Asked(after, source=before) for before, after in told]}
+    return {"edits": [Asked(after) for _, after in told]}
 
 
 def overlap(result: Result, edit: Edit, change: NDArray[np.bool_]) -> float | None:

@@ -5,6 +5,7 @@ After the multi-prompt extension of DiffEdit (Bar, Tuval and Gelvan), fused as i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -168,7 +169,7 @@ def laid_out(task: Task, changes: Sequence[tuple[int, Concept]], knobs: Settings
     if knobs.overlap == "combined":
         parted = overlap.combined(masks)
     return [
-        Region(tuple(changes[k][0] for k in members), ", ".join(changes[k][1].text for k in members), mask)
+        Region(found := tuple(changes[k][0] for k in members), _told(task, found, dict(changes)), mask)
         for members, mask in parted
         if mask.any()
     ]
@@ -179,8 +180,37 @@ def _mask(task: Task, change: Concept) -> Tensor:
 
 
 def _changes(task: Task) -> tuple[Concept, ...]:
-    """Return the changes; source and target alone are one."""
-    return task.concepts or (Concept(task.target, source=task.source, mask=task.mask),)
+    """Return the changes, read in the photo's own text where that has them; source and target alone are one."""
+    if not task.concepts:
+        return (Concept(task.target, source=task.source, mask=task.mask),)
+    return tuple(in_context(one, task.source) for one in task.concepts)
+
+
+def in_context(change: Concept, said: str) -> Concept:
+    """Return a change with the whole text of the photo around its words, where they stand in it once.
+
+    Words alone leave the network to guess what else is there, and it draws that over.
+    """
+    pattern = r"(?<!\w)" + r"\s+".join(re.escape(word) for word in change.source.split()) + r"(?!\w)"
+    places = list(re.finditer(pattern, said, re.IGNORECASE)) if said and change.source else []
+    if len(places) != 1:
+        return change
+    start, end = places[0].span()
+    text = type(said)(said[:start] + change.text + said[end:])  # it is the photo's text still, to who notes that
+    return replace(change, source=said, text=text)
+
+
+def _told(task: Task, members: Sequence[int], changes: Mapping[int, Concept]) -> str:
+    """Return the text of a region: of several changes, all of them in the photo's text, or one after the other."""
+    if len(members) == 1:
+        return changes[members[0]].text
+    said = task.source
+    for k in members:
+        made = in_context(task.concepts[k], said)
+        if made is task.concepts[k]:
+            return ", ".join(task.concepts[one].text for one in members)
+        said = made.text
+    return said
 
 
 def cost(knobs: Settings) -> Mapping[str, int]:

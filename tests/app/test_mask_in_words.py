@@ -109,7 +109,9 @@ def test_the_command_writes_it(run: Callable[..., Outcome], tmp_path: Path) -> N
     "words, says",
     [
         (("--mask", "wrods(ball) or box(1,1,9,9)"), "no 'wrods'"),
-        (("--mask", "not none.png"), "none.png"),
+        (("--mask", "not none.png"), "names 'none.png', which is no file"),
+        (("--mask", "box(1,1,9,9)", "--from", "a ball"), "--from has no effect"),
+        (("--mask", "box(1,1,9,9)", "--seed", 3), "--seed has no effect"),
         (("--mask", "box(900%, 0, 901%, 9)"), "holds no pixel"),
         (("--mask", "m.png"), "is no mask in words"),
         (("--mask", "found"), "--to"),
@@ -126,6 +128,21 @@ def test_what_is_wrong_is_one_line(
     made = run("mask", *words, "-o", tmp_path / "mask.png")
     assert made.code == 2 and says in made.err and made.err.count("\n") == 1, made.err
     assert not (tmp_path / "mask.png").exists()
+
+
+def test_what_changes_find_together_is_one_mask(run: Callable[..., Outcome], tmp_path: Path) -> None:
+    words = ("--change", "red ball -> blue ball", "--change", "grass -> sand", "--mask", "found and found")
+    made = run("mask", *words, "-o", tmp_path / "one.png", "--json")
+    assert made.code == 0 and json.loads(made.out)["samples"]["mask"] == 40, made.err  # asked for once
+    assert values(tmp_path / "one.png").any()
+
+
+def test_a_mask_that_selects_nothing_is_said(run: Callable[..., Outcome], tmp_path: Path) -> None:
+    made = run("edit", "--to", "a ball", "--mask", "not box(0, 0, 100%, 100%)", "-o", tmp_path / "one.png")
+    assert made.code == 0 and "selects nothing" in made.err
+    assert "--mask is empty" in run("edit", "--to", "a ball", "--mask", " ", "-o", tmp_path / "two.png").err
+    edit = run("edit", "--change", "ball -> mug:mask=words(ball)", "-o", tmp_path / "two.png")
+    assert edit.code == 2 and "one edit's mask is a file" in edit.err
 
 
 def test_a_method_that_finds_none_has_none_to_take(editor: Editor) -> None:

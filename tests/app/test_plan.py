@@ -102,6 +102,9 @@ def test_what_is_wrong_is_one_line(edit: Ask, tmp_path: Path, text: str, says: s
 def test_what_a_file_says_is_not_said_again(edit: Ask, tmp_path: Path) -> None:
     plan = files(tmp_path, "to = 'a ball'")
     assert "--seed and --recipe are both given" in edit("--recipe", plan, "--seed", 3).err
+    masked = files(tmp_path, "to = 'a ball'\nmask = 'm.png'", "masked.toml")
+    assert "--mask and --recipe are both given" in edit("--recipe", masked, "--mask", tmp_path / "n.png").err
+    assert "lists no edits" in edit("--recipe", files(tmp_path, '{"edits": []}', "none.json")).err
     made = edit("--recipe", plan, "-o", plan)
     assert made.code == 2 and plan.read_text() == "to = 'a ball'"
 

@@ -88,6 +88,8 @@ def test_what_asks_the_model_is_read(text: str, kind: str, texts: tuple[str, ...
         ("grow(a.png)", "expected ','"),
         ("grow(a.png, -1)", "more than 0"),
         ("grow(a.png, inf)", "a number of pixels"),
+        ("grow(a.png, 5%)", "give pixels"),
+        ("Words(ball)", "no 'Words'"),
         ("'a.png", "opens a quote"),
         ("not " * 500 + "a.png", "deep"),
         ("(" * 5000 + "a.png", "deep"),
@@ -121,6 +123,18 @@ def test_renaming_touches_files_alone(text: str) -> None:
     moved = algebra.parse(algebra.renamed(text, lambda name: f"x/{name}"))
     assert algebra.files(moved) == [f"x/{name}" for name in algebra.files(algebra.parse(text))]
     assert _bare(moved) == _bare(algebra.parse(text))
+
+
+def test_names_keep_their_quotes() -> None:
+    assert algebra.files(algebra.parse(algebra.renamed("not m.png", lambda name: f'a "b"/{name}'))) == ['a "b"/m.png']
+    with pytest.raises(InkoverError, match="rename it"):
+        algebra.renamed("not m.png", lambda name: f"""a "b" 'c'/{name}""")
+
+
+def test_what_no_file_could_be_called_is_an_expression() -> None:
+    long = " or ".join(f"box(0, 0, {k}, 9)" for k in range(1, 200))
+    assert algebra.is_expression(long) and algebra.joined(algebra.parse(long), SIZE, of).any()
+    assert algebra.is_expression("Words(ball)")
 
 
 def _bare(node: Node) -> object:

@@ -295,15 +295,23 @@ class Editor:
             return place.mask(wish.photo.size, _unasked), None
         view = flow.whole(model, wish.photo)
 
+        known = dict[Place, Mask]()  # the same place is asked for once
+
         def asked_for(one: Place) -> Mask:
-            if one.kind == FOUND:
-                found = self._found(model, wish, None)[1]
-                assert found is not None
-                return found
-            return flow.placed(model, wish, one, view)
+            if one not in known:
+                known[one] = self._looked(model, wish, one, view)
+            return known[one]
 
         mask = place.mask(wish.photo.size, asked_for)
         return mask, None if wish.windows else view
+
+    def _looked(self, model: Counted, wish: Wish, place: Place, view: View) -> Mask:
+        """Ask the method or the model for one place."""
+        if place.kind != FOUND:
+            return flow.placed(model, wish, place, view)
+        found = self._found(model, wish, None)[1]
+        assert found is not None
+        return found
 
     def look(self, wish: Wish, meter: Meter) -> Found:
         """Find the mask that a checked wish leads to."""
@@ -406,6 +414,8 @@ def _empties(wish: Wish, mask: Mask, each: tuple[Mask, ...]) -> tuple[str, ...]:
 
 def _empty(wish: Wish, masked: bool) -> str:
     """Say which knobs make an empty mask larger."""
+    if wish.where is not None:
+        return f"the mask {wish.where.text!r} selects nothing, so the photo stays as it is: look at each of its parts"
     if masked:
         return "the mask is empty, so the photo stays as it is: grow less negatively, or give a larger mask"
     threshold = getattr(wish.settings, "threshold", None)

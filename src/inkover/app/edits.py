@@ -14,6 +14,7 @@ from inkover.app.recipe import Change, File
 from inkover.attention import emphasis
 from inkover.errors import InkoverError, nearest
 from inkover.knobs import named, parse
+from inkover.masks import algebra
 from inkover.methods.contract import Method
 
 MASK = "mask"
@@ -134,6 +135,11 @@ def _checked(edit: Edit, method: Method, settings: Any, size: tuple[int, int]) -
             raise InkoverError(f"{knob} shapes the mask that is looked for, and {text!r} has its own: leave one out")
         given[knob] = value
     replace(settings, **given)  # refuses what is out of range, and what has no effect
+    if isinstance(edit.mask, str) and algebra.is_expression(edit.mask):
+        raise InkoverError(
+            f"the mask of {text!r} is in words, {edit.mask!r}: one edit's mask is a file, so write it first, "
+            "inkover mask PHOTO --mask WORDS -o mask.png"
+        )
     mask = None if edit.mask is None else inputs.mask(edit.mask, size)
     return Wanted(Change(text, edit.away, source, given, inputs.mask_file(edit.mask)), mask)
 

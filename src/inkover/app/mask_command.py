@@ -22,7 +22,8 @@ def run(ask: Ask, engine: Engine, manner: Manner, output: Path, force: bool) -> 
     wish = _wish(ask)
     if wish.method.find_mask is None:
         raise InkoverError(f"method {wish.method.name!r} finds no mask: choose one that does, {asked.finders()}")
-    targets = _targets(output, len(wish.edits), [ask.photo, *wish.mask_files()], force)
+    # a mask in words is one, whatever it is made from
+    targets = _targets(output, 0 if wish.where else len(wish.edits), [ask.photo, *wish.mask_files()], force)
     with progress.shown(manner.quiet) as show:
         meter = Meter(show)
         meter.seconds["photo"] += time.perf_counter() - start
@@ -53,6 +54,9 @@ def _wish(ask: Ask) -> Wish:
     asked.check_idle(ask.method, {name: value for name, value in ask.named.items() if value is not None})
     if ask.knobs:
         raise InkoverError("--set has no effect on a mask in words without found: leave it out")
+    idle = ["--from"] * bool(ask.source) + ["--seed"] * (ask.seed is not None)
+    if idle and not place.asks:
+        raise InkoverError(f"{idle[0]} has no effect on a mask of files and boxes: leave it out")
     opened = photo.read(ask.photo, ask.max_pixels)
     return asked.place_wish(opened, ask.source, place, ask.seed or 0, ask.grow or 0.0, ask.feather)
 

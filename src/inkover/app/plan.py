@@ -46,6 +46,10 @@ def read(path: Path, ask: Ask) -> Ask | None:
     if not (DOING & values.keys()):
         raise InkoverError(f"{path} says nothing to do: give it a line to, or [[edits]] with add, remove or change")
     mask = values.get("mask")
+    if mask is not None and ask.mask is not None:
+        raise InkoverError("--mask and --recipe are both given: the recipe says it already, leave one out")
+    if values.get("edits") == [] and "to" not in values:
+        raise InkoverError(f"{path} lists no edits: give it [[edits]] with add, remove or change, or a line to")
     return replace(
         ask,
         to=values.get("to"),
@@ -70,7 +74,7 @@ def _values(path: Path) -> dict[str, Any] | None:
     """Read a file's table; None where it is for the reader of recorded recipes to say what is wrong."""
     toml = _is_toml(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with its mark
         values = tomllib.loads(text) if toml else json.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InkoverError(f"{path} is no TOML ({error}): mend that line") from error
@@ -93,7 +97,9 @@ def _edit(path: Path, number: int, values: Any) -> Edit:
     settings = {name: value for name, value in values.items() if name not in (does[0], MASK)}
     if mask is not None:
         _typed(mask, (str,), f"{where} has mask")
-    edit = Edit(text.strip(), does[0] == "remove", "", settings, None if mask is None else _beside(path, mask))
+    if mask is not None and not algebra.is_expression(mask):  # words are refused where edits are checked
+        mask = _beside(path, mask)
+    edit = Edit(text.strip(), does[0] == "remove", "", settings, mask)
     return arrowed(edit, text) if does[0] == "change" else edit
 
 

@@ -109,6 +109,8 @@ def wish(ask: Ask, looking: bool = False) -> Wish:
     ]
     source, target = asked.prompts(ask.source, ask.to or "", several)
     asked.weighed(method, source, target)
+    if ask.mask is not None and not ask.mask.strip():
+        raise InkoverError("--mask is empty: give a file, or words such as 'words(red ball)'")
     opened = photo.read(ask.photo, ask.max_pixels)
     if ask.cleanup is not None and not ask.cleanup.strip():
         raise InkoverError("--cleanup is empty: write color,sharpen=0.3,denoise=0.2, or some of these")

@@ -57,9 +57,15 @@ class Where:
 
 def read(given: object) -> Where | None:
     """Return what a mask in words says; None for a file, an array, or nothing."""
-    if not isinstance(given, str) or not algebra.is_expression(given):
-        return None
+    return read_as(given) if isinstance(given, str) and algebra.is_expression(given) else None
+
+
+def read_as(given: str) -> Where:
+    """Read a mask in words, and its files."""
     node = algebra.parse(given)
+    for name in algebra.files(node):
+        if not Path(name).is_file():
+            raise InkoverError(f"the mask {given!r} names {name!r}, which is no file: check the name")
     files = [inputs.mask_file(Path(name)) for name in algebra.files(node)]
     return Where(given, node, tuple(file for file in files if file is not None))
 
@@ -68,9 +74,11 @@ def again(text: str, files: tuple[File, ...]) -> Where | None:
     """Return what a recipe's mask says; InkoverError where a file of it is another now."""
     if not text:
         return None
-    found = Where(text, algebra.parse(text), ())
-    now = tuple(inputs.mask_file(Path(name)) for name in algebra.files(found.node))
-    for before, after in zip(files, now, strict=False):
-        if after is None or before.sha256 != after.sha256:
+    found = read_as(text)
+    now = found.files
+    if len(now) != len(files):
+        raise InkoverError(f"the recipe names {len(files)} files for its mask {text!r}: hand a file made by --record")
+    for before, after in zip(files, now, strict=True):
+        if before.sha256 != after.sha256:
             raise InkoverError(f"the mask {before.file} is not the recipe's: hand over the one it was made with")
     return Where(text, found.node, files)

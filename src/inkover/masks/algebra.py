@@ -23,7 +23,7 @@ WIDEST = 12_000  # photo pixels
 DEEPEST = 100
 _TOKEN = re.compile(r"""\s*(?:(?P<mark>[(),])|"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<word>[^\s(),"']+))""")
 _EXPRESSION = re.compile(
-    rf"\b(?:{'|'.join(CALLS)})\s*\(|(?:^|[\s(])(?:and|or|not)(?:[\s(]|$)|^\s*\(?\s*{FOUND}\s*\)?\s*$"
+    rf"\b(?i:{'|'.join(CALLS)})\s*\(|(?:^|[\s(])(?:and|or|not)(?:[\s(]|$)|^\s*\(?\s*{FOUND}\s*\)?\s*$"
 )
 
 
@@ -50,7 +50,14 @@ Node = Place | Joined
 
 def is_expression(text: str) -> bool:
     """Tell an expression from the name of a file; a file that is there is one."""
-    return _EXPRESSION.search(text) is not None and not Path(text).exists()
+    return _EXPRESSION.search(text) is not None and not _there(text)
+
+
+def _there(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # no name that a file could have
+        return False
 
 
 def parse(text: str) -> Node:
@@ -90,10 +97,18 @@ def renamed(text: str, named: Callable[[str], str]) -> str:
         elif not mark and not (depth and depth[-1]) and _names_file(token, after):
             number = last == "," and depth  # how far one is grown
             if not number:
-                made += text[end : token.start] + f'"{named(value)}"'
+                made += text[end : token.start] + _quoted(named(value))
                 end = token.end
         last = value
     return made + text[end:]
+
+
+def _quoted(name: str) -> str:
+    """Return a file's name in quotes that it does not hold itself."""
+    for quote in "\"'":
+        if quote not in name:
+            return f"{quote}{name}{quote}"
+    raise InkoverError(f"{name} has both kinds of quotes in its name, and a mask in words can hold one: rename it")
 
 
 def _names_file(token: _Token, after: str) -> bool:
@@ -217,7 +232,9 @@ class _Reader:
         if name in SHAPES:
             part = self.either(depth)
             self.need(",")
-            px = self.number()[0]
+            px, percent = self.number()
+            if percent:
+                raise InkoverError(f"{name} by {px:g}%: give pixels, such as {name}(..., 8)")
             if not 0 < px <= WIDEST:
                 raise InkoverError(f"{name} by {px:g} pixels: give more than 0 and at most {WIDEST}")
             self.need(")")

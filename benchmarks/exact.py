@@ -67,7 +67,7 @@ def main() -> None:
                 task = Task(model, photo, "", "", 0, model.meter, concepts=(concept,))
                 worst = max(worst, float((leditspp.edit(task, settings) - photo).abs().max()))
                 samples = sum(model.meter.samples.values())
-            task = replace(task, tracks=memory)  # type: ignore[arg-type]
+            task = replace(task, tracks=memory)
             memory.found, memory.step = None, None
             leditspp.edit(task, settings)
             memory.step = 1

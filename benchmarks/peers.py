@@ -69,8 +69,9 @@ def ours(editor: inkover.Editor, method: str, **settings: Any) -> Run:
     """Edit with a method of Inkover; nothing is remembered from edit to edit."""
 
     def run(edit: Edit, before: Picture, seed: int) -> tuple[Picture, Picture]:
-        words = {"source": edit.source, "target": edit.target}
-        result = editor.edit(Photo.from_array(before), method=method, seed=seed, **words, **settings)
+        result = editor.edit(
+            Photo.from_array(before), source=edit.source, target=edit.target, method=method, seed=seed, **settings
+        )
         drawn = before if result.drawn is None else np.rint(255 * result.drawn.after).astype(np.uint8)
         return result.photo.pixels, drawn
 

@@ -154,7 +154,8 @@ def trials(editor: inkover.Editor, ways: dict[str, Way], kind: str, numbers: ran
             fits = overlap(result, edit, change) if result.each else None
             lost = sum(astray(judging, edit, picture))
             apart = psnr(picture, true, change), psnr(drawn, before, ~change)
-            yield Trial(name, *verdict.each, verdict.success, fits, lost, *apart, samples, seconds)
+            first, second = verdict.each
+            yield Trial(name, first, second, verdict.success, fits, lost, *apart, samples, seconds)
 
 
 def shown(found: list[Trial]) -> str:

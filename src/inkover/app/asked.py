@@ -20,9 +20,7 @@ from inkover.attention.words import Span
 from inkover.errors import InkoverError
 from inkover.methods.contract import Method
 from inkover.methods.settings import build, knobs
-from inkover.photo import Photo
-
-WIDEST_GROWTH = 12_000  # photo pixels: no photo is wider
+from inkover.photo import LONGEST, Photo
 
 
 def wish(
@@ -147,11 +145,11 @@ def nothing_to_do(source: str, target: str) -> str:
 def check_edges(method: Method, masked: bool, grow: float, feather: float | None) -> None:
     """Refuse a growth or a feather that is no sensible number, or that has no mask to work on."""
     for name, value in (("grow", grow), ("feather", feather)):
-        low = -WIDEST_GROWTH if name == "grow" else 0
+        low = -LONGEST if name == "grow" else 0
         if not (value is None and name == "feather") and (isinstance(value, bool) or not isinstance(value, Real)):
             raise InkoverError(f"{name} is {value!r}, expected a number of pixels")
-        if value is not None and not low <= value <= WIDEST_GROWTH:
-            raise InkoverError(f"{name} is {float(str(value)):g} pixels, expected {low} to {WIDEST_GROWTH}")
+        if value is not None and not low <= value <= LONGEST:
+            raise InkoverError(f"{name} is {float(str(value)):g} pixels, expected {low} to {LONGEST}")
         if value and abs(value) < 1:
             raise InkoverError(
                 f"{name} {value:g} is less than a pixel and changes nothing: give 1 or more, or leave it out"

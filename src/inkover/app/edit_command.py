@@ -18,7 +18,7 @@ from inkover.app.result import Result
 from inkover.errors import InkoverError
 from inkover.masks.files import write_mask
 
-LARGEST = 12_000 * 12_000  # what was written was read before, whatever the limit was
+LARGEST = photos.LONGEST**2  # what was written was read before, whatever the limit was
 
 
 @dataclass(frozen=True, slots=True)

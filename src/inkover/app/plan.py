@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from inkover.app.edits import MASK, Edit, arrowed
+from inkover.app.recipe import fits
 from inkover.app.request import Ask
 from inkover.errors import InkoverError, nearest
 from inkover.masks import algebra
@@ -115,8 +116,8 @@ def _beside(path: Path, file: str) -> Path:
 
 
 def _typed(value: Any, kinds: tuple[type, ...], what: str) -> None:
-    """Refuse a value of another type; true and false are no numbers."""
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+    """Refuse a value of another type."""
+    if not fits(value, kinds):
         names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", dict: "a table",
                  list: "a list"}  # fmt: skip
         raise InkoverError(f"{what} {value!r}, expected {' or '.join(names[kind] for kind in kinds)}")

@@ -230,9 +230,14 @@ def _keys(values: Mapping[str, Any], kind: type, where: str) -> None:
         raise InkoverError(f"lacks {', '.join(missing)} in {where}: hand a file made by --record")
 
 
+def fits(value: Any, kinds: tuple[type, ...]) -> bool:
+    """Tell whether a value is of one of some types; true and false are no numbers."""
+    return isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds)
+
+
 def _typed(value: Any, kinds: tuple[type, ...], where: str) -> None:
-    """Refuse a value of another type; true and false are no numbers."""
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+    """Refuse a value of another type."""
+    if not fits(value, kinds):
         names = " or ".join({"NoneType": "null"}.get(kind.__name__, kind.__name__) for kind in kinds)
         raise InkoverError(f"has {where} {value!r}, expected {names}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 
@@ -13,13 +13,13 @@ import numpy as np
 from inkover.errors import InkoverError, nearest
 from inkover.masks import shape
 from inkover.masks.shape import Mask
+from inkover.photo import LONGEST
 
 FILE, FOUND, BOX, WORDS, NOISE, DIFFERS = "file", "found", "box", "words", "noise", "differs"
 TEXTS = {WORDS: 1, NOISE: 1, DIFFERS: 2}
 """What asks the model, and how many texts it takes."""
 SHAPES = ("grow", "shrink", "feather")
 CALLS = (BOX, *TEXTS, *SHAPES)
-WIDEST = 12_000  # photo pixels
 DEEPEST = 100
 _TOKEN = re.compile(r"""\s*(?:(?P<mark>[(),])|"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<word>[^\s(),"']+))""")
 _EXPRESSION = re.compile(
@@ -62,11 +62,16 @@ def _there(name: str) -> bool:
 
 def parse(text: str) -> Node:
     """Read an expression; InkoverError shows where it is not understood."""
+    return _read(text)[0]
+
+
+def _read(text: str) -> tuple[Node, list[_Token]]:
+    """Read an expression; return it, and where it names files."""
     reader = _Reader(text, list(_tokens(text)))
     node = reader.either(0)
     if reader.at < len(reader.tokens):
         raise reader.wrong("nothing more")
-    return node
+    return node, reader.files
 
 
 def places(node: Node) -> Iterator[Place]:
@@ -84,22 +89,11 @@ def files(node: Node) -> list[str]:
 
 
 def renamed(text: str, named: Callable[[str], str]) -> str:
-    """Return an expression whose files are named another way."""
-    made, end, last = "", 0, ""
-    depth = list[bool]()  # of each open parenthesis: whether texts or numbers stand in it
-    tokens = list(_tokens(text))
-    for token, after in zip(tokens, [*(token.value for token in tokens[1:]), ""], strict=False):
-        value, mark = token.value, token.mark
-        if mark and value == "(":
-            depth.append(last in (*TEXTS, BOX))
-        elif mark and value == ")" and depth:
-            depth.pop()
-        elif not mark and not (depth and depth[-1]) and _names_file(token, after):
-            number = last == "," and depth  # how far one is grown
-            if not number:
-                made += text[end : token.start] + _quoted(named(value))
-                end = token.end
-        last = value
+    """Return an expression whose files are named another way; an empty one stays empty."""
+    made, end = "", 0
+    for token in _read(text)[1] if text else ():
+        made += text[end : token.start] + _quoted(named(token.value))
+        end = token.end
     return made + text[end:]
 
 
@@ -109,10 +103,6 @@ def _quoted(name: str) -> str:
         if quote not in name:
             return f"{quote}{name}{quote}"
     raise InkoverError(f"{name} has both kinds of quotes in its name, and a mask in words can hold one: rename it")
-
-
-def _names_file(token: _Token, after: str) -> bool:
-    return token.quoted or (token.value not in ("and", "or", "not", FOUND) and after != "(")
 
 
 def joined(node: Node, size: tuple[int, int], of: Callable[[Place], Mask]) -> Mask:
@@ -179,6 +169,7 @@ class _Reader:
     text: str
     tokens: list[_Token]
     at: int = 0
+    files: list[_Token] = field(default_factory=list[_Token])  # that name files
 
     def wrong(self, expected: str) -> InkoverError:
         rest = repr(self.text[self.tokens[self.at].start :]) if self.at < len(self.tokens) else "its end"
@@ -224,7 +215,10 @@ class _Reader:
         self.at += 1
         if not token.quoted and self.took("("):
             return self.call(token.value, depth + 1)
-        return Place(FOUND) if token.value == FOUND and not token.quoted else Place(FILE, (token.value,))
+        if token.value == FOUND and not token.quoted:
+            return Place(FOUND)
+        self.files.append(token)
+        return Place(FILE, (token.value,))
 
     def call(self, name: str, depth: int) -> Node:
         if name not in CALLS:
@@ -235,8 +229,8 @@ class _Reader:
             px, percent = self.number()
             if percent:
                 raise InkoverError(f"{name} by {px:g}%: give pixels, such as {name}(..., 8)")
-            if not 0 < px <= WIDEST:
-                raise InkoverError(f"{name} by {px:g} pixels: give more than 0 and at most {WIDEST}")
+            if not 0 < px <= LONGEST:
+                raise InkoverError(f"{name} by {px:g} pixels: give more than 0 and at most {LONGEST}")
             self.need(")")
             return Joined(name, (part,), px)
         if name == BOX:

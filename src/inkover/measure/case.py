@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,15 @@ def text_of(path: Path, layout: str, expected: str) -> str:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
         raise InkoverError(f"{path} cannot be read ({problem}): get it again") from problem
+
+
+def json_of(path: Path, layout: str, expected: str) -> Any:
+    """Return what a dataset's list of JSON holds."""
+    text = text_of(path, layout, expected)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as problem:
+        raise InkoverError(f"{path} is no JSON ({problem}): get it again") from problem
 
 
 def value(entry: Any, key: str, kind: type[T], expected: str) -> T:

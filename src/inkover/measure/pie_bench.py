@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from inkover.errors import InkoverError
 from inkover.measure import run_lengths
-from inkover.measure.case import Case, Entries, text_of, value
+from inkover.measure.case import Case, Entries, json_of, value
 
 LIST, IMAGES = "mapping_file.json", "annotation_images"
 KINDS = ("random", "change_object", "add_object", "delete_object", "change_attribute_content", "change_attribute_pose",
@@ -18,11 +17,7 @@ KINDS = ("random", "change_object", "add_object", "delete_object", "change_attri
 
 def entries(folder: Path) -> Entries:
     """Yield the cases in the order of the list."""
-    text = text_of(folder / LIST, "PIE-Bench", f"{LIST} and {IMAGES}/")
-    try:
-        listed = json.loads(text)
-    except (ValueError, RecursionError) as problem:
-        raise InkoverError(f"{folder / LIST} is no JSON ({problem}): get it again") from problem
+    listed = json_of(folder / LIST, "PIE-Bench", f"{LIST} and {IMAGES}/")
     if not isinstance(listed, dict):
         raise InkoverError(f"{folder / LIST} holds no object of cases by their id: give PIE-Bench's own")
     for name, entry in listed.items():

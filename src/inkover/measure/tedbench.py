@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from inkover.errors import InkoverError
-from inkover.measure.case import Case, Entries, text_of, value
+from inkover.measure.case import Case, Entries, json_of, value
 
 LIST, IMAGES, KIND = "input_list.json", "originals", "tedbench"
 ENDINGS = ("", ".jpeg", ".jpg", ".png")
@@ -16,11 +15,7 @@ ENDINGS = ("", ".jpeg", ".jpg", ".png")
 
 def entries(folder: Path) -> Entries:
     """Yield the cases in the order of the list."""
-    text = text_of(folder / LIST, "TEdBench", f"{LIST} and {IMAGES}/")
-    try:
-        listed = json.loads(text)
-    except (ValueError, RecursionError) as problem:
-        raise InkoverError(f"{folder / LIST} is no JSON ({problem}): get it again") from problem
+    listed = json_of(folder / LIST, "TEdBench", f"{LIST} and {IMAGES}/")
     if not isinstance(listed, list):
         raise InkoverError(f"{folder / LIST} holds no list of cases: give TEdBench's own")
     for number, entry in enumerate(listed, 1):

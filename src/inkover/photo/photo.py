@@ -75,8 +75,12 @@ def sealed(array: Array) -> Array:
     return view
 
 
+LONGEST = 12_000
+"""Pixels of a photo's side, at most."""
+
+
 def check_size(size: tuple[int, int], name: str) -> None:
     """Raise unless both sides are between 64 and 12,000 pixels."""
     height, width = size
-    if min(size) < 64 or max(size) > 12_000:
+    if min(size) < 64 or max(size) > LONGEST:
         raise InkoverError(f"{name}: {width} x {height} px, sides must be 64 to 12000 px: crop or resize it first")

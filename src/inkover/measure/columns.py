@@ -43,7 +43,7 @@ class View:
 
 EXACT = View(
     (
-        Column("success", "higher", "What was asked for is there, the rest is as it was, and it is nearer the truth.", "%"),
+        Column("success", "higher", "What was asked for is there, the rest is as it was, it is nearer the truth.", "%"),
         Column("wanted", "higher", "The judge finds what was asked for.", "%"),
         Column("rest", "higher", "The judge finds everything else as it was.", "%"),
         Column("psnr_changed", "higher", "How near the true edit it is inside the true change.", "dB"),
@@ -60,7 +60,9 @@ EXACT = View(
 GIVEN = View(
     (
         *(Column(one.name, one.better, one.says, "dB" if "psnr" in one.name else "") for one in MEASURES),
-        Column(TRUTH, "higher", "How near the result is to the photo as it shall be, in the mask if there is one.", "dB"),
+        Column(
+            TRUTH, "higher", "How near the result is to the photo as it shall be, in the mask where there is one.", "dB"
+        ),
     ),
     "clip",
     ("pie_psnr", "structure", "lpips"),

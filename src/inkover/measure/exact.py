@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from inkover.errors import InkoverError
 from inkover.measure import bench
 from inkover.measure.bench import Row, Shot, Trial
+from inkover.measure.columns import EXACT, View
 from inkover.measure.journal import Line
 from inkover.measure.plan import knobs
-from inkover.measure.runner import SHEET, Done, Job
+from inkover.measure.runner import Done, Job, kept
 from inkover.tabletop.edits import PAIRED
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class Exact:
         if self.things == 1 and paired:
             raise InkoverError(f"edit {paired[0]!r} is of two objects: leave --things 1 out, or name others in --edits")
 
+    @property
+    def view(self) -> View:
+        """Return what a report shows."""
+        return EXACT
+
     def settings(self) -> dict[str, Any]:
         """Return what decides the result, but for the model."""
         own = {name: getattr(self, name) for name in self.__slots__}
@@ -57,8 +63,9 @@ class Exact:
         from inkover.tabletop import folder, probe
 
         own = (self.methods, self.edits, self.cases, self.seed, self.side, self.things, self.unseen, self.steps)
+        drawn = set(kept(range(self.cases), len(self.methods), len(self.edits)))
         for attempt in bench.attempts(editor, probe.load(folder()), *own):
-            shown = attempt.index < SHEET and attempt.method in self.methods
+            shown = attempt.index in drawn and attempt.method in self.methods
             case, do = f"{attempt.kind}-{attempt.index}", partial(_done, attempt.shot)
             yield Job(case, attempt.kind, attempt.method, do, shown)
 

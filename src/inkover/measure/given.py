@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,9 +13,10 @@ import numpy as np
 from inkover.errors import InkoverError
 from inkover.measure import datasets, quality
 from inkover.measure.case import Case
+from inkover.measure.columns import COSTS, GIVEN, TRUTH, View
 from inkover.measure.journal import Line
 from inkover.measure.plan import knobs
-from inkover.measure.runner import SHEET, Done, Job
+from inkover.measure.runner import Done, Job, kept
 from inkover.measure.scores import MEASURES, Mask, in_bytes, score, values
 from inkover.measure.seeing import Networks
 from inkover.photo import Photo, read
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from inkover.app.editor import Editor
     from inkover.app.result import Result
 
-TRUTH = "psnr_truth"
-COSTS = ("samples", "seconds")
 SEEING = {"clip", "dino", "lpips"}
 
 
@@ -46,6 +44,11 @@ class Given:
         """Refuse to hand over masks that are not there."""
         if self.use_mask and not any(case.mask for case in self.cases):
             raise InkoverError(f"{self.dataset}: no case has a mask: leave --use-mask out")
+
+    @property
+    def view(self) -> View:
+        """Return what a report shows."""
+        return GIVEN
 
     def settings(self) -> dict[str, Any]:
         """Return what decides the result, but for the model."""
@@ -69,12 +72,17 @@ class Given:
 
     def jobs(self, editor: Editor) -> Iterator[Job]:
         """Yield every method, case by case."""
-        seen = Counter[str]()
+        drawn = self._drawn()
         for case in self.cases:
-            seen[case.kind] += 1
             for method in self.methods:
-                do = partial(self._done, editor, case, method)
-                yield Job(case.id, case.kind, method, do, seen[case.kind] <= SHEET)
+                yield Job(case.id, case.kind, method, partial(self._done, editor, case, method), case.id in drawn)
+
+    def _drawn(self) -> set[str]:
+        """Return the cases whose pictures are kept."""
+        kinds: dict[str, list[str]] = {}
+        for case in self.cases:
+            kinds.setdefault(case.kind, []).append(case.id)
+        return {name for own in kinds.values() for name in kept(own, len(self.methods), len(kinds))}
 
     def _done(self, editor: Editor, case: Case, method: str) -> Done:
         photo = read(case.photo)

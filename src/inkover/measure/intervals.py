@@ -49,7 +49,7 @@ def means(values: Values) -> list[Interval]:  # (cases, measures), NaN where a c
 
 def medians(values: Values) -> list[Interval]:  # (cases, measures), no NaN
     """Return the median of each measure, and its interval."""
-    return _intervals(values, lambda column, draws: np.median(column[draws], axis=1))
+    return _intervals(values, _median)
 
 
 def best(found: Mapping[str, Interval], better: Better) -> str | None:
@@ -68,7 +68,14 @@ def _mean(column: Values, draws: Draws) -> Values:
     """Return the mean of each resample; NaN where none of its cases has a number."""
     known = ~np.isnan(column)
     totals, counts = np.where(known, column, 0.0)[draws].sum(axis=1), known[draws].sum(axis=1)
-    return np.divide(totals, counts, out=np.full(len(draws), np.nan), where=counts > 0)
+    found = np.full(len(draws), np.nan)
+    np.divide(totals, counts, out=found, where=counts > 0)
+    return found
+
+
+def _median(column: Values, draws: Draws) -> Values:
+    """Return the median of each resample."""
+    return np.asarray(np.median(column[draws], axis=1), np.float64)
 
 
 def _intervals(values: Values, statistic: Callable[[Values, Draws], Values]) -> list[Interval]:

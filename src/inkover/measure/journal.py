@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 TRIALS, REPORT, PICTURES = "trials.jsonl", "report.json", "pictures"
+TABLE, PAGE = "report.csv", "report.html"
 SHOWN = 3
 """How many differences of two runs' settings are named."""
 
@@ -84,8 +85,9 @@ def begun(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str]
 
 
 def _clear(folder: Path) -> None:
-    """Take away what an older run reported: its table, and its contact sheets as far as it says which they were."""
-    (folder / REPORT).unlink(missing_ok=True)
+    """Take away what an older run reported: its tables, and its contact sheets as far as it says which they were."""
+    for name in (REPORT, TABLE, PAGE):
+        (folder / name).unlink(missing_ok=True)
     with suppress(InkoverError):
         settings = _header(folder / TRIALS)["settings"]
         for method, kind in product(settings.get("methods", ()), settings.get("edits", ())):

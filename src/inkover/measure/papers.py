@@ -2,9 +2,9 @@
 
 What a run records does not always tell whether they are the same, and then nothing is shown:
 
-- The model is the same where its files were got from the hub, were found to be the files that the lock names, and the lock
-  has the paper's hub id. A folder or a file of that name may be any model, and no hash of a published model as a
-  whole is known here.
+- The model is the same where its files were got from the hub, were found to be those that its lock names, and the lock
+  has the paper's hub id. A folder or a file of that name may be any model, and no published hash of a whole model is
+  known here.
 - The dataset is the same as far as its layout and its number of cases of each kind tell: the bytes of the published
   photos are not known here. A run of a part of it, or one in which anything broke, is of another set of cases.
 - CLIP, structure and LPIPS depend on networks of which a run knows folder and hash, and no published hash is known to
@@ -69,9 +69,7 @@ def comparable(settings: Mapping[str, Any], lines: Sequence[Line], hub_id: str |
         return []
     kinds = Counter(dict({line.case: line.kind for line in lines}).values())
     return [
-        row
-        for row in PUBLISHED
-        if row.dataset == settings["dataset"] and row.kinds == kinds and hub_id in row.models
+        row for row in PUBLISHED if row.dataset == settings["dataset"] and row.kinds == kinds and hub_id in row.models
     ]
 
 

@@ -30,12 +30,11 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A method's place; ``beside`` for what stands beside the methods."""
+    """A method's place."""
 
     label: str
     x: Interval
     y: Interval
-    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +71,30 @@ class Scale:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The picture, and the points that have no room for their name."""
+
+    svg: str
+    unnamed: tuple[str, ...]
+
+
 FRAME = Box(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)
 
 
-def scatter(points: Sequence[Point], x: Axis, y: Axis) -> str:
-    """Return the picture of all points that have both values; "" where none has."""
+def scatter(points: Sequence[Point], x: Axis, y: Axis) -> Drawing | None:
+    """Return the picture of all points that have both values; None where none has."""
     known = [point for point in points if point.x.value is not None and point.y.value is not None]
     if not known:
-        return ""
+        return None
     across = _scale([point.x for point in known], FRAME.left, FRAME.right)
     up = _scale([point.y for point in known], FRAME.bottom, FRAME.top)
-    return "\n".join(_lines(known, x, y, across, up))
+    centres = [(across.at(point.x.value or 0.0), up.at(point.y.value or 0.0)) for point in known]
+    whiskers = [one for point in known for one in _whiskers(point, across, up)]
+    names = _named(known, centres, whiskers)
+    lines = _lines(known, x, y, list(_axes(x, y, across, up)), centres, whiskers, names)
+    nameless = (point.label for point, box in zip(known, names, strict=True) if box is None)
+    return Drawing("\n".join(lines), tuple(nameless))
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -102,17 +114,21 @@ def _scale(values: Sequence[Interval], start: float, end: float) -> Scale:
     return Scale(low - room, high + room, start, end)
 
 
-def _lines(points: Sequence[Point], x: Axis, y: Axis, across: Scale, up: Scale) -> Iterator[str]:
+def _lines(
+    points: Sequence[Point],
+    x: Axis,
+    y: Axis,
+    axes: Sequence[str],
+    centres: Sequence[tuple[float, float]],
+    whiskers: Sequence[Box],
+    names: Sequence[Box | None],
+) -> Iterator[str]:
     about = f"{y.label} against {x.label}: {len(points)} points; the numbers are in the table"
     yield f'<svg class="scatter" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(about)}">'
-    yield from _axes(x, y, across, up)
-    centres = [(across.at(point.x.value or 0.0), up.at(point.y.value or 0.0)) for point in points]
-    whiskers = [_whiskers(point, across, up) for point in points]
-    for pair in whiskers:
-        yield from (_line("whisker", one.left, one.top, one.right, one.bottom) for one in pair)
-    named = _named(points, centres, [one for pair in whiskers for one in pair])
-    for point, (left, top), box in zip(points, centres, named, strict=True):
-        yield from _point(point, left, top, box)
+    yield from axes
+    yield from (_line("whisker", one.left, one.top, one.right, one.bottom) for one in whiskers)
+    for point, centre, box in zip(points, centres, names, strict=True):
+        yield from _point(point, *centre, box)
     yield "</svg>"
 
 
@@ -168,19 +184,13 @@ def _places(wide: float, left: float, top: float) -> Iterator[Box]:
 
 def _point(point: Point, left: float, top: float, box: Box | None) -> Iterator[str]:
     """Yield a point, and its name with a line to it where it stands far from it."""
-    kind = "dot beside" if point.beside else "dot"
-    yield f'<circle class="{kind}" cx="{left:.1f}" cy="{top:.1f}" r="{DOT}"><title>{escape(point.label)}</title></circle>'
+    yield f'<circle class="dot" cx="{left:.1f}" cy="{top:.1f}" r="{DOT}"><title>{escape(point.label)}</title></circle>'
     if box is None:
         return
     near = min(max(left, box.left), box.right), min(max(top, box.top), box.bottom)
     if math.dist(near, (left, top)) > REACHES[1]:
         yield _line("leader", left, top, *near)
     yield _text("name", (box.left + box.right) / 2, box.bottom - 4.5, _short(point.label), "middle")
-
-
-def unnamed(picture: str) -> int:
-    """Return how many points of a picture have no room for their name."""
-    return picture.count("<circle ") - picture.count('<text class="name"')
 
 
 def _short(label: str) -> str:

@@ -36,6 +36,13 @@ def cells(before: Picture, true: Picture | None, result: Picture, mask: NDArray[
     return row
 
 
+def parted(row: Image.Image) -> tuple[Image.Image, Image.Image | None, Image.Image, Image.Image]:
+    """Return the source, truth, result and mask of ``cells``; None for a truth that is not there."""
+    apart = [row.crop((i * CELL, 0, (i + 1) * CELL, CELL)) for i in range(CELLS)]
+    known = apart[1].convert("L").getextrema() != (255, 255)
+    return apart[0], apart[1] if known else None, apart[2], apart[3]
+
+
 def sheet(entries: Sequence[Entry], across: int = 3) -> Image.Image:
     """Return one picture: for each case its cells and its words, green for a success, red for a failure."""
     wide, tall = CELLS * CELL + GAP, CELL + LINE + GAP

@@ -8,12 +8,12 @@ from inkover.measure.columns import Column
 from inkover.measure.intervals import Interval
 
 NONE = "\u2013"
-ARROWS = {"higher": " \u2191", "lower": " \u2193", "neither": ""}
+ARROWS = {"higher": "\u00a0\u2191", "lower": "\u00a0\u2193", "neither": ""}  # not on a line of its own
 
 
 def head(column: Column) -> str:
     """Return a measure's heading: its name, its unit, and which way is better."""
-    unit = f", {column.unit}" if column.unit else ""
+    unit = f",\u00a0{column.unit}" if column.unit else ""
     said = escape(f"{column.label}{unit}{ARROWS[column.better]}")
     return f'<th scope="col" title="{escape(column.says)}">{said}</th>'
 
@@ -22,7 +22,9 @@ def number(value: float | None, unit: str = "") -> str:
     """Return a number to read, a proportion times 100."""
     if value is None:
         return NONE
-    return f"{100 * value:.0f}" if unit == "%" else f"{value:.4g}"
+    if unit == "%":
+        return f"{100 * value:.0f}"
+    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
 
 
 def bounds(found: Interval, unit: str = "") -> str:

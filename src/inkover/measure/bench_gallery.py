@@ -9,7 +9,7 @@ from inkover.measure.bench_cells import number
 from inkover.measure.bench_pictures import Gallery, Shown, ShownCase
 from inkover.measure.columns import View
 
-SIDE = 128
+SIDE, MASK_SIDE = 128, 64
 LONGEST = 400
 """How many letters of a text are shown."""
 
@@ -41,7 +41,7 @@ def _choice(name: str, label: str, values: Sequence[str]) -> str:
 
 def _case(case: ShownCase, view: View, methods: Sequence[str], kinds: Sequence[str]) -> Iterator[str]:
     line = case.trials[0].line
-    texts = f'<span class="from">{_said(line.source)}</span> \u2192 ' if line.source else ""
+    texts = f'<span class="from">{_said(line.source)}</span><br>\n' if line.source else ""
     yield f'<article class="case" data-kind="{kinds.index(line.kind)}">'
     yield f'<h3>{escape(line.case)} <span class="kind">{escape(line.kind)}</span></h3>'
     yield f'<p class="words">{texts}{_said(line.words)}</p>\n<div class="row">'
@@ -58,7 +58,9 @@ def _trial(trial: Shown, view: View, method: int) -> str:
     success = (line.figures or {}).get("success")
     outcome = "" if success is None else "0" if success else "1"
     pictures = _picture(trial.result, f"{line.case}, {line.method}: {_cut(line.words)}")
-    pictures += _picture(trial.mask, f"{line.case}, {line.method}: the mask, white where it was edited")
+    if trial.mask is not None:
+        alt = f"{line.case}, {line.method}: the mask, white where it was edited"
+        pictures += _picture(trial.mask, alt, MASK_SIDE)
     said = f"<b>{escape(line.method)}</b> {_verdict(success)}<br>{escape(_figures(trial, view))}"
     return _figure("trial", f' data-method="{method}" data-outcome="{outcome}"', pictures, said)
 
@@ -77,11 +79,11 @@ def _figures(trial: Shown, view: View) -> str:
 
 
 def _figure(kind: str, data: str, pictures: str, caption: str) -> str:
-    return f'<figure class="{kind}"{data}>{pictures}<figcaption>{caption}</figcaption></figure>'
+    return f'<figure class="{kind}"{data}><div>{pictures}</div><figcaption>{caption}</figcaption></figure>'
 
 
-def _picture(address: str, alt: str) -> str:
-    return f'<img loading="lazy" width="{SIDE}" height="{SIDE}" alt="{escape(alt)}" src="{address}">'
+def _picture(address: str, alt: str, side: int = SIDE) -> str:
+    return f'<img loading="lazy" width="{side}" height="{side}" alt="{escape(alt)}" src="{address}">'
 
 
 def _said(text: str) -> str:

@@ -28,6 +28,7 @@ NAMED = 12
 REASONS, LETTERS = 200, 500
 """How many reasons are told, and how many letters of each."""
 
+LEVEL = f"{100 * intervals.LEVEL:.0f} %"
 UNITS = {"": "", "%": ", %", "dB": ", dB"}
 
 
@@ -102,9 +103,9 @@ def _measures(report: Report) -> Iterator[str]:
             f"marked as the best below {intervals.FEW}.</p>"
         )
     yield (
-        f'<p class="note">Each number is the mean over the cases, in brackets its {intervals.LEVEL:.0%} interval by '
+        f'<p class="note">Each number is the mean over the cases, in brackets its {LEVEL} interval by '
         f"percentile bootstrap: {intervals.RESAMPLES:,} times as many cases are drawn with replacement (seed "
-        f"{intervals.SEED}), and {intervals.LEVEL:.0%} of their means lie between the bounds. Proportions are done the "
+        f"{intervals.SEED}), and {LEVEL} of their means lie between the bounds. Proportions are done the "
         "same way; where all cases agree the interval has no width, and says less than it seems. The interval is about "
         "other cases of this kind, not about other seeds of the noise.</p>"
     )
@@ -130,7 +131,7 @@ def _scatters(report: Report) -> Iterator[str]:
             continue
         drawn += 1
         beyond = f" No room for the names of: {', '.join(drawing.unnamed)}." if drawing.unnamed else ""
-        said = f"Whiskers: {intervals.LEVEL:.0%} intervals.{beyond}"
+        said = f"Whiskers: {LEVEL} intervals.{beyond}"
         yield f'<figure class="chart">{drawing.svg}<figcaption>{escape(said)}</figcaption></figure>'
     yield from _lacking(report.view, known, drawn)
 
@@ -190,7 +191,7 @@ def _kinds(report: Report) -> Iterator[str]:
 def _cost(report: Report) -> Iterator[str]:
     yield from bench_tables.cost(report.groups, report.methods)
     yield (
-        f'<p class="note">Medians over the cases with their {intervals.LEVEL:.0%} intervals, by the same bootstrap. A '
+        f'<p class="note">Medians over the cases with their {LEVEL} intervals, by the same bootstrap. A '
         "network sample is one picture that the network is asked about once. Seconds are without loading the model.</p>"
     )
 
@@ -213,7 +214,7 @@ def _pictures(report: Report) -> Iterator[str]:
     yield (
         f'<p class="note">{found.trials:,} of {found.all_trials:,} trials are shown, of {len(found.cases):,} of '
         f"{found.all_cases:,} cases, chosen evenly over the kinds of edit and their cases, with every method. Beside "
-        "each result is its mask, white where it was edited.</p>"
+        "a result is its mask, white where it was edited; none where that is the whole photo.</p>"
     )
     yield from bench_gallery.gallery(found, report.view)
 

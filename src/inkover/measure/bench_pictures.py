@@ -18,7 +18,8 @@ from inkover.measure.sheet import parted
 BUDGET = 18_000_000
 """How many characters all pictures of a page may take, so that the page stays below 25 MB."""
 
-QUALITY = 80
+QUALITY, MASK = 80, 64  # px a side
+FEW = 10
 AROUND = 800
 """How many characters the words around a picture take, about."""
 
@@ -29,7 +30,7 @@ class Shown:
 
     line: Line
     result: str
-    mask: str
+    mask: str | None  # None: the whole photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class ShownCase:
     def size(self) -> int:
         """Return how many characters it takes, about."""
         own = len(self.photo) + len(self.truth or "")
-        return own + sum(len(one.result) + len(one.mask) + AROUND for one in self.trials)
+        return own + sum(len(one.result) + len(one.mask or "") + AROUND for one in self.trials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ def gallery(lines: Sequence[Line], where: Callable[[Line], Path], budget: int = 
     there = [line for line in lines if line.figures is not None and where(line).exists()]
     cases = _by_case(there)
     read = cache(lambda k: _case(cases[k], where))
-    most = max(1, PICTURES // max(map(len, cases), default=1))
+    few = [read(k).size for k in spread(range(len(cases)), FEW)]  # tell how large the others will be, about
+    fitting = budget * len(few) // max(sum(few), 1)
+    most = max(1, min(fitting, PICTURES // max(map(len, cases), default=1)))
     while True:
         chosen = [read(k) for k in spread(range(len(cases)), most)]
         size = sum(case.size for case in chosen)
@@ -90,12 +93,13 @@ def _case(lines: Sequence[Line], where: Callable[[Line], Path]) -> ShownCase:
     rows = [_cells(where(line)) for line in lines]
     photo, truth, _, _ = rows[0]
     trials = (
-        Shown(line, _address(result), _address(mask)) for line, (_, _, result, mask) in zip(lines, rows, strict=True)
+        Shown(line, _address(result), None if mask is None else _address(mask.resize((MASK, MASK))))
+        for line, (_, _, result, mask) in zip(lines, rows, strict=True)
     )
     return ShownCase(_address(photo), None if truth is None else _address(truth), tuple(trials))
 
 
-def _cells(path: Path) -> tuple[Image.Image, Image.Image | None, Image.Image, Image.Image]:
+def _cells(path: Path) -> tuple[Image.Image, Image.Image | None, Image.Image, Image.Image | None]:
     with Image.open(path) as row:
         return parted(row.convert("RGB"))
 

@@ -61,7 +61,7 @@ def cost(found: Sequence[Group], methods: Sequence[str]) -> Iterator[str]:
     """Yield the table of what a case costs, medians over all kinds of edit."""
     own = [group for group in summary.overall(found) if group.method in methods]
     names = [name for name in COSTS if any(name in group.medians for group in own)]
-    yield from _begin("what a case costs", [f"{COST[name]} \u2193" for name in names], [])
+    yield from _begin("what a case costs", [f"{COST[name]}\u00a0\u2193" for name in names], [])
     for group in own:
         yield _row(group.method, True, [cell(group.medians[name]) for name in names])
     yield END

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from inkover.measure.scores import MEASURES, NEEDS, Better
 
 COSTS = ("samples", "seconds")
-TERMS = {word: word.upper() for word in ("clip", "lpips", "mse", "psnr", "ssim", "iou")} | {"pie": "PIE-Bench's"}
+TERMS = {word: word.upper() for word in ("clip", "lpips", "mse", "psnr", "ssim")} | {"pie": "PIE-Bench's", "iou": "IoU"}
 TRUTH = "psnr_truth"
 
 

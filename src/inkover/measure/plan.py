@@ -12,7 +12,7 @@ from inkover.app.recipe import versions
 from inkover.errors import InkoverError
 from inkover.measure import journal as journals
 from inkover.measure import report as reports
-from inkover.measure import runner
+from inkover.measure import runner, summary
 from inkover.measure.columns import View
 from inkover.measure.journal import Journal, Line
 from inkover.measure.runner import Job
@@ -109,10 +109,11 @@ def carry_out(plan: Plan, editor: Editor, place: Place, quiet: bool, command: st
     settings = plan.settings() | {"model": model}
     journal = place.journal(settings)
     _run(plan, editor, journal, quiet)
-    report: dict[str, Any] = reports.document(plan, journal.lines, settings, versions())
+    groups = summary.groups(journal.lines, plan.view)
+    report = reports.document(plan, journal.lines, groups, settings, versions())
     if place.folder is not None:
         _sheets(plan, journal, place.folder)
-        reports.write(plan, journal, report, command, place.folder)
+        reports.write(plan, journal, groups, report, command, place.folder)
     return report
 
 

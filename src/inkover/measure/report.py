@@ -13,14 +13,21 @@ from inkover.photo.atomic import write_whole
 
 if TYPE_CHECKING:
     from inkover.measure.plan import Plan
+    from inkover.measure.summary import Group
 
 
-def document(plan: Plan, lines: Sequence[Line], settings: Mapping[str, Any], versions: Mapping[str, str]) -> Any:
+def document(
+    plan: Plan,
+    lines: Sequence[Line],
+    groups: Sequence[Group],
+    settings: Mapping[str, Any],
+    versions: Mapping[str, str],
+) -> dict[str, Any]:
     """Return the report as plain data."""
     bootstrap = {"resamples": intervals.RESAMPLES, "level": intervals.LEVEL, "seed": intervals.SEED}
     return {
         "rows": plan.rows([line for line in lines if line.figures is not None]),
-        "intervals": summary.document(summary.groups(lines, plan.view)),
+        "intervals": summary.document(groups),
         "bootstrap": bootstrap,
         "broken": [_broken(line) for line in lines if line.figures is None],
         "settings": dict(settings),
@@ -28,13 +35,15 @@ def document(plan: Plan, lines: Sequence[Line], settings: Mapping[str, Any], ver
     }
 
 
-def write(plan: Plan, journal: Journal, report: Mapping[str, Any], command: str, folder: Path) -> None:
+def write(
+    plan: Plan, journal: Journal, groups: Sequence[Group], report: Mapping[str, Any], command: str, folder: Path
+) -> None:
     """Write the three files, each whole or not at all."""
     from inkover.measure.bench_page import Report, page
     from inkover.measure.bench_pictures import gallery
     from inkover.measure.bench_table import table
 
-    groups, settings = summary.groups(journal.lines, plan.view), report["settings"]
+    settings = report["settings"]
     write_whole(folder / REPORT, (json.dumps(report, indent=2, allow_nan=False) + "\n").encode())
     write_whole(folder / TABLE, table(groups))
     tried = [line for line in journal.lines if line.method in plan.methods]

@@ -106,5 +106,5 @@ def _cells(path: Path) -> tuple[Image.Image, Image.Image | None, Image.Image, Im
 
 def _address(picture: Image.Image) -> str:
     file = BytesIO()
-    picture.save(file, "WEBP", quality=QUALITY)
+    picture.save(file, "WEBP", quality=QUALITY, method=2)  # half the time for a twentieth more
     return f"data:image/webp;base64,{b64encode(file.getvalue()).decode()}"

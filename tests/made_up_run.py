@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from inkover.measure import journal, report, summary
 from inkover.measure.bench import TRUTH, UNTOUCHED
-from inkover.measure.exact import Exact
+from inkover.measure.columns import EXACT, View
 from inkover.measure.journal import Journal, Line
 from inkover.measure.runner import kept
 from inkover.measure.sheet import cells
@@ -22,9 +23,22 @@ NASTY = '</script><b onclick="alert(1)">"bold" & \'quoted\'</b>'
 """What a text may hold that is no mark-up."""
 
 
-def plan(methods: Sequence[str], kinds: Sequence[str], cases: int) -> Exact:
-    """Return a plan of the little world."""
-    return Exact(methods, kinds, cases, 0, 128, None, False, None)
+@dataclass(frozen=True)
+class Drawn:
+    """What a report asks of a plan."""
+
+    methods: Sequence[str]
+    edits: Sequence[str] = ()
+    cases: int = 0
+    view: View = EXACT
+
+    def settings(self) -> dict[str, Any]:
+        """Return some settings."""
+        return {"dataset": "tabletop", "seed": 0, "methods": [*self.methods], "knobs": {"p2p": {"steps": 5}}}
+
+    def rows(self, lines: Sequence[Line]) -> list[dict[str, Any]]:
+        """Return no means."""
+        return []
 
 
 def figures(rng: np.random.Generator, skill: float) -> dict[str, Any]:
@@ -64,7 +78,7 @@ def pictures(folder: Path, count: int = 4, noise: bool = False) -> list[Path]:
     return found
 
 
-def kept_journal(folder: Path, own: Exact, trials: Sequence[Line], drawn: Sequence[Path]) -> Journal:
+def kept_journal(folder: Path, own: Drawn, trials: Sequence[Line], drawn: Sequence[Path]) -> Journal:
     """Return a journal of the trials, with the pictures that a run of such a plan keeps."""
     made = Journal(folder, trials)
     journal.make(folder / journal.PICTURES)

@@ -19,12 +19,10 @@ from inkover import methods
 from inkover.app.cli import run
 from inkover.measure import bench_pictures, papers, scatter, summary
 from inkover.measure.columns import EXACT, GIVEN
-from inkover.measure.given import Given
 from inkover.measure.intervals import Interval
 from inkover.measure.journal import PAGE, REPORT, TABLE, Journal, Line
 from inkover.measure.runner import kept, spread
 from inkover.measure.scatter import Axis, Point
-from inkover.measure.seeing import Networks
 from inkover.models.store import Lock, hub_folder, write_lock
 from tiny import tiny_folder
 
@@ -93,7 +91,7 @@ def test_what_is_infinite_is_left_out_and_counted() -> None:
 def test_the_table_reads_back(tmp_path: Path) -> None:
     lines = made_up.lines(METHODS, KINDS, 12)
     lines += [Line("x", "replace", 'a, "b"\nstrength=0.6', None, broken="why")]
-    found = made_up.written(made_up.plan(METHODS, KINDS, 12), Journal(tmp_path, lines), tmp_path)
+    found = made_up.written(made_up.Drawn(METHODS, KINDS, 12), Journal(tmp_path, lines), tmp_path)
     with (tmp_path / TABLE).open(newline="") as file:
         read = list(csv.DictReader(file))
     assert len(read) == len(found["intervals"])
@@ -129,7 +127,7 @@ def test_the_command_leaves_all_three_and_again_after_resume(tmp_path: Path) -> 
 
 
 def test_the_page_tells_everything_and_is_whole(tmp_path: Path) -> None:
-    own = made_up.plan(METHODS, KINDS, 12)
+    own = made_up.Drawn(METHODS, KINDS, 12)
     lines = made_up.lines(METHODS, KINDS, 12)
     (tmp_path / "run").mkdir()
     made = made_up.kept_journal(tmp_path / "run", own, lines, made_up.pictures(tmp_path / "drawn"))
@@ -150,7 +148,7 @@ def test_nothing_that_is_told_is_mark_up(tmp_path: Path) -> None:
     for k in (1, 2):
         lines.append(Line(f"x{k}", made_up.NASTY, made_up.NASTY, lines[k].figures, made_up.NASTY, made_up.NASTY))
     lines.append(Line("x3", made_up.NASTY, made_up.NASTY, None, broken=made_up.NASTY))
-    own = made_up.plan((*METHODS, made_up.NASTY), (*KINDS, made_up.NASTY), 3)
+    own = made_up.Drawn((*METHODS, made_up.NASTY), (*KINDS, made_up.NASTY), 3)
     settings = {"dataset": made_up.NASTY, "seed": 0, "knobs": {made_up.NASTY: {made_up.NASTY: made_up.NASTY}}}
     (shown, *_), made = made_up.pictures(tmp_path / "drawn"), Journal(tmp_path, lines)
     made.picture = lambda line: shown  # type: ignore[method-assign]  # no file can be called that
@@ -162,7 +160,7 @@ def test_nothing_that_is_told_is_mark_up(tmp_path: Path) -> None:
 
 def test_a_page_of_a_thousand_cases_of_every_method_is_small(tmp_path: Path) -> None:
     names, kinds = methods.names(), ("recolour", "refinish", "replace", "remove")
-    own = made_up.plan(names, kinds, 250)
+    own = made_up.Drawn(names, kinds, 250)
     lines = made_up.lines(names, kinds, 250)
     made = made_up.kept_journal(tmp_path, own, lines, made_up.pictures(tmp_path / "drawn", noise=True))
     made_up.written(own, made, tmp_path)
@@ -172,7 +170,7 @@ def test_a_page_of_a_thousand_cases_of_every_method_is_small(tmp_path: Path) -> 
     assert told is not None
     trials, cases = (int(number.replace(",", "")) for number in told.groups())
     assert page.count('<article class="case"') == cases and page.count('<figure class="trial"') == trials
-    assert trials == cases * len(names) and cases >= 60
+    assert trials == cases * len(names) and cases >= 40
     each = Counter(re.findall(r'<article class="case" data-kind="(\d)"', page))
     assert len(each) == len(kinds) and max(each.values()) - min(each.values()) <= 1
 
@@ -185,7 +183,7 @@ def test_what_is_shown_is_spread_evenly_and_within_a_budget(tmp_path: Path) -> N
         assert len(found) == min(7, count) and (not gaps or max(gaps) - min(gaps) <= 1)
     assert kept(range(24), 9, 9) == [*range(24)] and len(kept(range(1000), 1, 1)) == 1000
     assert len(kept(range(1000), 9, 4)) == 2000 // 36
-    own, lines = made_up.plan(METHODS, KINDS, 10), made_up.lines(METHODS, KINDS, 10)
+    own, lines = made_up.Drawn(METHODS, KINDS, 10), made_up.lines(METHODS, KINDS, 10)
     made = made_up.kept_journal(tmp_path, own, lines, made_up.pictures(tmp_path / "drawn", noise=True))
     tried = [line for line in lines if line.method in METHODS]
     whole = bench_pictures.gallery(tried, made.picture)
@@ -197,10 +195,10 @@ def test_what_is_shown_is_spread_evenly_and_within_a_budget(tmp_path: Path) -> N
 
 
 def test_the_best_is_marked_only_among_the_methods_and_among_many_cases(tmp_path: Path) -> None:
-    few = page_of(tmp_path / "few", made_up.plan(METHODS, KINDS, 2), made_up.lines(METHODS, KINDS, 2))
+    few = page_of(tmp_path / "few", made_up.Drawn(METHODS, KINDS, 2), made_up.lines(METHODS, KINDS, 2))
     assert "These are few cases (4)" in few and 'class="best" data-v' not in few
     lines = made_up.lines(METHODS, KINDS, 100)
-    many = page_of(tmp_path / "many", made_up.plan(METHODS, KINDS, 100), lines)
+    many = page_of(tmp_path / "many", made_up.Drawn(METHODS, KINDS, 100), lines)
     assert "few cases" not in many
     table = many[: many.index('<section id="scatter"')]
     rows = {
@@ -211,7 +209,7 @@ def test_the_best_is_marked_only_among_the_methods_and_among_many_cases(tmp_path
 
 
 def test_what_is_lacking_for_a_picture_is_named_by_its_option(tmp_path: Path) -> None:
-    own = Given("cases", METHODS, (), 0, None, False, Networks())
+    own = made_up.Drawn(METHODS, view=GIVEN)
     settings = {"dataset": "cases", "seed": 0}
     clip = [Line("c", "k", "sdedit", {"clip": 20.0, "samples": 1, "seconds": 1.0})]
     rest = [Line("c", "k", "sdedit", {"structure": 0.1, "samples": 1, "seconds": 1.0})]
@@ -310,7 +308,7 @@ def test_a_page_with_numbers_of_papers_has_ours_below(tmp_path: Path, monkeypatc
     monkeypatch.setattr(papers, "got_as", lambda name: papers.SD14[0])
     lines = [Line(x.case, x.kind, x.method, {"pie_psnr": 25.0, "samples": 1, "seconds": 1.0}) for x in pie_bench()]
     settings = {"dataset": "pie-bench", "seed": 0, "use_mask": False}
-    page = page_of(tmp_path, Given("pie-bench", ("p2p",), (), 0, None, False, Networks()), lines, settings)
+    page = page_of(tmp_path, made_up.Drawn(("p2p",), view=GIVEN), lines, settings)
     table = page[page.index('<section id="papers"') : page.index('<section id="pictures"')]
     assert "direct + P2P (paper)" in table and "27.2" in table and ">25<" in table and "2310.01506" in table
     assert "SSIM" not in table  # we have none of it

@@ -34,7 +34,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a run whose words are nasty, one trial of which broke, and return its page."""
     folder = tmp_path_factory.mktemp("run")
-    own, lines = made_up.plan(METHODS, KINDS, 12), made_up.lines(METHODS, KINDS, 12)
+    own, lines = made_up.Drawn(METHODS, KINDS, 12), made_up.lines(METHODS, KINDS, 12)
     lines[7] = Line("recolour-1", "recolour", "diffedit", None, broken=made_up.NASTY)
     lines = [Line(x.case, x.kind, x.method, x.figures, made_up.NASTY, x.words, x.broken) for x in lines]
     made = made_up.kept_journal(folder, own, lines, made_up.pictures(folder / "drawn"))

@@ -67,6 +67,8 @@ def best(found: Mapping[str, Interval], better: Better) -> str | None:
 def _mean(column: Values, draws: Draws) -> Values:
     """Return the mean of each resample; NaN where none of its cases has a number."""
     known = ~np.isnan(column)
+    if known.all():
+        return np.asarray(column[draws].mean(axis=1), np.float64)
     totals, counts = np.where(known, column, 0.0)[draws].sum(axis=1), known[draws].sum(axis=1)
     found = np.full(len(draws), np.nan)
     np.divide(totals, counts, out=found, where=counts > 0)

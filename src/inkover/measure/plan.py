@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,7 +28,7 @@ class Plan(Protocol):
 
     @property
     def methods(self) -> Sequence[str]:
-        """Return the methods that are put to the test."""
+        """Return the labels of the methods, and of their variants, that are put to the test."""
 
     def settings(self) -> dict[str, Any]:
         """Return what decides the result, but for the model, as JSON has it."""
@@ -75,26 +75,6 @@ class Place:
         return (journals.resumed if self.resume else journals.begun)(self.folder, settings, versions())
 
 
-def knobs(methods: Sequence[str], steps: int | None) -> dict[str, dict[str, Any]]:
-    """Return every knob of the methods, with as many steps for each; InkoverError where one cannot have them."""
-    return {name: _knobs(name, steps) for name in methods}
-
-
-def _knobs(name: str, steps: int | None) -> dict[str, Any]:
-    from inkover import methods
-    from inkover.methods.settings import build
-
-    method = methods.get(name)
-    try:
-        settings = build(method, {} if steps is None else {"steps": steps})
-        method.cost(settings)  # what its other knobs make of so few steps is said now
-    except InkoverError as error:
-        raise InkoverError(
-            f"--steps {steps} is not for method {name!r} ({error}): give others, or name methods without it"
-        ) from error
-    return asdict(settings)
-
-
 def carry_out(plan: Plan, editor: Editor, place: Place, quiet: bool) -> dict[str, Any]:
     """Do what is still to be done and return the report, which is written too where there is a folder."""
     weights = editor.weights
@@ -105,6 +85,7 @@ def carry_out(plan: Plan, editor: Editor, place: Place, quiet: bool) -> dict[str
     report = {
         "rows": plan.rows([line for line in journal.lines if line.figures is not None]),
         "broken": [_broken(line) for line in journal.lines if line.figures is None],
+        "samples": _samples(journal.lines),
         "settings": settings,
         "versions": dict(versions()),
     }
@@ -142,6 +123,12 @@ def progress(quiet: bool) -> Progress:
 
 def _broken(line: Line) -> dict[str, str]:
     return {"case": line.case, "kind": line.kind, "method": line.method, "message": line.broken}
+
+
+def _samples(lines: Sequence[Line]) -> dict[str, int]:
+    """Return the network samples of all trials: if each had been made alone, and as many as were evaluated."""
+    figures = [line.figures for line in lines if line.figures is not None]
+    return {name: sum(one[key] for one in figures) for name, key in (("alone", "samples"), ("evaluated", "evaluated"))}
 
 
 def _sheets(plan: Plan, journal: Journal, folder: Path) -> None:

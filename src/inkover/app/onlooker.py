@@ -72,11 +72,11 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What the words of one text looked at in one stage, summed over forwards: of row ``text``."""
+    """What the words of one text looked at in one stage, summed over samples of the network: of row ``text``."""
 
     tokens: Tokens
     looks: Looks = Looks()
-    forwards: int = 0
+    samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,8 @@ class Onlooker:
             names = [name for name in self.heard(rows) if rows[name].tokens == text]
             before = self.looked.get((self.stage, text.prompt), Looked(text))
             looks = before.looks.added([_of(one, names) for one in seen])
-            self.looked[self.stage, text.prompt] = Looked(text, looks, before.forwards + 1)
+            samples = before.samples + len(names) * (len(x) // len(rows))
+            self.looked[self.stage, text.prompt] = Looked(text, looks, samples)
         if self.opened[self.stage] == 1 and self.stage != "mask":
             self._walked(x, at, rows, said)
 
@@ -260,8 +261,8 @@ def _bent(text: Text) -> bool:
 
 
 def _of(seen: Seen, names: Sequence[str]) -> Seen:
-    """Return what some rows looked at, on the mean over them and their latents, as one row."""
-    return Seen(seen.site, {"text": torch.cat([seen.maps[name] for name in names]).mean(0, keepdim=True).detach()})
+    """Return what some rows looked at, summed over them and their latents, as one row."""
+    return Seen(seen.site, {"text": torch.cat([seen.maps[name] for name in names]).sum(0, keepdim=True).detach()})
 
 
 def _kept(latent: Tensor) -> Tensor:

@@ -37,10 +37,11 @@ def changed(wish: Wish, result: Result) -> Section:
     after = Shown(shown(result.photo, LARGE), f"the photo after: {wish.target}" if wish.target else "the photo after")
     apart, factor = amplified(result.original, result.photo, LARGE)
     told = "Black is unchanged." if apart.any() else "No pixel changed."
+    stronger = f", made {factor} times as strong" if factor > 1 else ", as strong as it is"
     difference = Figure(
-        (Shown(apart, f"the difference of both, {factor} times as strong"),),
-        f"the difference, {factor} times",
-        (f"How far each pixel moved, made {factor} times as strong to be seen. {told}",),
+        (Shown(apart, f"the difference of both{stronger}"),),
+        f"the difference, times {factor}",
+        (f"How far each pixel moved{stronger}. {told}",),
     )
     both = Figure((before,), "before"), Figure((after,), "after"), difference
     over = Shown(small(before.picture, SLIDER), before.alt), Shown(small(after.picture, SLIDER), after.alt)

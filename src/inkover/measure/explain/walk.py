@@ -26,10 +26,9 @@ ABOUT = (
     "The photo is worked on as a small, coded copy, which is turned into a picture only to be shown here. Noise says "
     "how much of that copy is noise: 0% is the photo, 100% is noise alone.",
 )
-ROWS = (
-    "Above: what the network was given. Below: what it took that for, its own guess of the clean picture, before its "
-    "answers were strengthened or mixed. Early guesses are vague."
-)
+GUESS = "its own guess of the clean picture, before its answers were strengthened or mixed"
+INWARD = f"Above: the copy at that level. Below: what the network saw in it when it was asked, {GUESS}."
+OUTWARD = f"Above: what the network was given. Below: what it took that for, {GUESS}. Early guesses are vague."
 
 
 def section(model: Counted, wish: Wish, onlooker: Onlooker, result: Result) -> tuple[Section, int]:
@@ -98,7 +97,7 @@ def _into(wish: Wish, onlooker: Onlooker) -> tuple[str, ...]:
     named = f"This is done by {inversion.name}. {inversion.summary}"
     if onlooker.recalled:
         return (how, named, "It was done before and kept, so the network was not asked for it now.")
-    return (how, named, *_rounds(onlooker, "inversion"), ROWS)
+    return (how, named, *_rounds(onlooker, "inversion"), INWARD)
 
 
 def _back(onlooker: Onlooker) -> tuple[str, ...]:
@@ -116,7 +115,7 @@ def _back(onlooker: Onlooker) -> tuple[str, ...]:
             f"In {onlooker.steered} of them the method reached into the network's attention: it looked at, or changed, "
             "which places look at which words or at which other places."
         )
-    return (" ".join(told), *_rounds(onlooker, "edit"), ROWS)
+    return (" ".join(told), *_rounds(onlooker, "edit"), OUTWARD)
 
 
 def _rounds(onlooker: Onlooker, stage: str) -> tuple[str, ...]:

@@ -93,14 +93,16 @@ def _asked(model: Counted, onlooker: Onlooker, result: Result, text: str) -> Hea
 
 
 def _group(text: str, heard: Heard, result: Result) -> Group:
-    count = heard.looked.forwards
+    count = heard.looked.samples
     if heard.stage == ASIDE:
         says = (
-            f"The edit never asked the network about this text. For these maps it was asked {count} times more, about "
-            "the photo half under noise; that is counted apart, below."
+            f"The edit never asked the network about this text. For these maps it was asked about {count} samples "
+            "more, of the photo half under noise; that is counted apart, below."
         )
     else:
-        says = f"Heard {STAGES[heard.stage]}, on the mean over {count} evaluations that the edit made anyway."
+        says = (
+            f"Heard {STAGES[heard.stage]}, on the mean over {count} samples of the network that the edit made anyway."
+        )
     try:
         return Group(f"\u201c{text}\u201d", (says,), tuple(_figures(text, heard, result)), "small")
     except InkoverError as problem:  # a tokenizer that does not say which words its tokens are
@@ -110,7 +112,7 @@ def _group(text: str, heard: Heard, result: Result) -> Group:
 def _figures(text: str, heard: Heard, result: Result) -> Iterator[Figure]:
     picture, looked = view(result.original, heard.canvas, SMALL), heard.looked
     for start, end in words(text):
-        found = of_words(looked.looks.maps["text"], at(looked.tokens, (start, end))) / looked.forwards
+        found = of_words(looked.looks.maps["text"], at(looked.tokens, (start, end))) / looked.samples
         share, word = float(found.mean()), text[start:end]
         shown = Shown(heat(picture, stretched(in_view(found, picture))), f"where the network looked at {word!r}")
         yield Figure((shown,), word, (f"{share:.1%} of all attention",))

@@ -27,12 +27,17 @@ def section(wish: Wish, onlooker: Onlooker, result: Result) -> Section:
     """Return the section, of what the method found, what was given, or why there is no mask."""
     named = names(wish)
     groups = [_found(onlooker.cuts[k], k, _name(named, k), result) for k in sorted(onlooker.cuts)]
-    everywhere = bool((result.mask == 1).all())
-    if not everywhere:
+    masked = _masked(wish, result)
+    if masked:
         groups.append(_used(result, named))
-    if onlooker.acts and not (onlooker.cuts and everywhere):
+    if onlooker.acts and not masked:
         groups.append(_acted(onlooker, named, result))
-    return Section(TITLE, tuple(_about(wish, result, everywhere)), tuple(groups))
+    return Section(TITLE, tuple(_about(wish, result, masked)), tuple(groups))
+
+
+def _masked(wish: Wish, result: Result) -> bool:
+    """Tell whether there is a mask, found, handed over or said in words."""
+    return result.found is not None or result.record.mask is not None or wish.where is not None
 
 
 def names(wish: Wish) -> tuple[str, ...]:
@@ -51,7 +56,7 @@ def _name(named: tuple[str, ...], number: int) -> str:
     return named[number] if number < len(named) else named[0]
 
 
-def _about(wish: Wish, result: Result, everywhere: bool) -> Iterator[str]:
+def _about(wish: Wish, result: Result, masked: bool) -> Iterator[str]:
     yield "A mask says which pixels may change: outside it every pixel stays as it was."
     if wish.where is not None:
         yield f"This one was asked for in words: {wish.where.text}."
@@ -61,7 +66,7 @@ def _about(wish: Wish, result: Result, everywhere: bool) -> Iterator[str]:
         yield "Each change has its own, found by the method or handed over."
     elif result.found is not None:
         yield "The method found this one by itself."
-    elif everywhere:
+    if not masked:
         yield "There is none here: this method looks for none, and none was given, so any pixel may change."
 
 
@@ -128,7 +133,7 @@ def _acted(onlooker: Onlooker, named: tuple[str, ...], result: Result) -> Group:
     picture, figures = view(result.original, canvas, MIDDLE), list[Figure]()
     for k, acted in sorted(onlooker.acts.items()):
         mean, name = acted.total / acted.steps, _name(named, k)
-        says = f"{acted.steps} steps, on the mean {float(mean.mean()):.1%} of what was worked on"
+        says = f"in {acted.steps} steps, on the mean {float(mean.mean()):.1%} of what was worked on"
         over = Shown(heat(picture, in_view(mean, picture)), f"where {name} acted")
         figures.append(Figure((over,), name, (says,), colour(k)))
     says = (

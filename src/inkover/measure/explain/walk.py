@@ -94,7 +94,7 @@ def _into(wish: Wish, onlooker: Onlooker) -> tuple[str, ...]:
         else "The photo is laid under fresh noise at every level, drawn from the seed. Then it is worked out which "
         "noise each step needs to come out at the photo again, and that is used on the way back."
     )
-    named = f"This is done by {inversion.name}. {inversion.summary}"
+    named = f"This is done by the inversion {inversion.name}. {inversion.summary}"
     if onlooker.recalled:
         return (how, named, "It was done before and kept, so the network was not asked for it now.")
     return (how, named, *_rounds(onlooker, "inversion"), INWARD)

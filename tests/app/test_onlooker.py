@@ -86,7 +86,7 @@ def test_it_is_the_same_edit_to_the_bit_at_the_same_evaluations(method: str, cha
     assert bool(seen.onlooker.looked) != wish.windows
 
 
-@pytest.mark.parametrize("kind", ["xl", "sd3-without-t5", "flux"])
+@pytest.mark.parametrize("kind", ["xl", "sd3-without-t5"])
 def test_on_other_networks_too(kind: str) -> None:
     model = tiny_backbone(kind)
     plain, seen = (done(wished("diffedit", noises=2), look, model) for look in (False, True))
@@ -153,8 +153,14 @@ def test_a_method_without_a_tracing_has_none() -> None:
 
 def test_what_p2p_does_is_seen() -> None:
     seen = done(wished("p2p", layout=0.5, cross=0.5, blend="")).onlooker
-    assert (seen.steered, seen.beside, seen.forwards) == (2, 2, 4)
+    assert (seen.steered, seen.beside, seen.forwards, seen.apart) == (2, 2, 4, True)
     assert done(wished("p2p")).onlooker.acts[0].steps == 4  # the blend
+
+
+def test_ledits_asks_all_texts_about_one_copy() -> None:
+    seen = done(wished("ledits++", several=COMING)).onlooker
+    assert seen.beside == seen.forwards and not seen.apart
+    assert seen.texts == {SOURCE, "a cube", "a ball"}
 
 
 @pytest.mark.parametrize("method, changes", [CASES["diffedit"], CASES["several"]], ids=["one", "several"])

@@ -182,6 +182,7 @@ def test_things_that_come_and_go_act_where_the_method_says(explain: Explain) -> 
     reader = read(explain(words=("--from", "a red ball", "--add", "a cube", "--remove", "grass")))
     assert "+ a cube" in reader.sections[MASK] and "\u2212 grass" in reader.sections[MASK]
     assert len(reader.alts[MASK]) == 2
+    assert "told 3 texts" in reader.sections[NOISE] and "with the text for the photo too" in reader.sections[NOISE]
     assert "\u201ca cube\u201d" in reader.sections[LOOKED] and "\u201cgrass\u201d" in reader.sections[LOOKED]
 
 
@@ -216,6 +217,25 @@ def test_where_nothing_is_changed_the_page_says_why(explain: Explain) -> None:
     told = read(explain("--strength", 0)).sections
     assert "No step was walked" in told[NOISE] and "No pixel changed" in told[CHANGED]
     assert "is no step, so the photo stays" in told[CHANGED]
+
+
+def test_an_empty_mask_leaves_nothing_to_walk(explain: Explain) -> None:
+    reader = read(explain("--grow", -200))
+    assert "Nothing was walked: the mask is empty" in reader.sections[NOISE] and NOISE not in reader.alts
+    assert "the map" in reader.sections[MASK] and "0.0% of the photo" in reader.sections[MASK]
+    assert reader.alts[LOOKED] and "the mask is empty, so the photo stays" in reader.sections[CHANGED]
+
+
+@pytest.mark.parametrize("mask", ["words(ball)", "found and not box(0, 0, 10, 10)", "differs(red ball, grass)"])
+def test_a_mask_in_words_is_told_with_its_words(explain: Explain, mask: str) -> None:
+    told = read(explain("--mask", mask)).sections[MASK]
+    assert f"asked for in words: {mask}." in told and ("the map" in told) == ("found" in mask)
+
+
+def test_more_than_one_round_is_said(explain: Explain) -> None:
+    words = ("--change", "red ball -> blue ball", "--change", "grass -> photo", "--set", "fused=false")
+    told = read(explain("--no-cache", words=("--from", "a red ball on grass", *words))).sections[NOISE]
+    assert told.count("There were 2 rounds of this") == 2
 
 
 def test_what_the_user_typed_is_text_and_no_html(said: Callable[..., Outcome], models: Path, tmp_path: Path) -> None:

@@ -98,7 +98,9 @@ class Onlooker:
     looked: dict[tuple[str, str], Looked] = field(default_factory=dict[tuple[str, str], Looked])  # by stage and text
     forwards: int = 0  # of the edit
     steered: int = 0  # of them, those in which the method listened to attention or steered it
-    beside: int = 0  # of them, those that asked about the photo beside the change
+    beside: int = 0  # of them, those that had a row for the photo beside the change's
+    apart: bool = False  # the photo's row had a latent of its own in one of them
+    texts: set[str] = field(default_factory=set[str])  # that were followed in the edit
     cuts: dict[int, Cut] = field(default_factory=dict[int, Cut])
     acts: dict[int, Acted] = field(default_factory=dict[int, Acted])
     inversion: Inversion | None = None
@@ -118,7 +120,12 @@ class Onlooker:
         if self.stage == "edit":
             self.forwards += 1
             self.steered += steered
-            self.beside += OWN in rows and any(_led(name) and name != OWN for name in rows)
+            self.texts.update(text.tokens.prompt for name, text in rows.items() if _led(name))
+            blocks = dict(zip(rows, x.chunk(len(rows)), strict=True))
+            others = [block for name, block in blocks.items() if _led(name) and name != OWN]
+            if OWN in blocks and others:
+                self.beside += 1
+                self.apart = self.apart or not torch.equal(blocks[OWN], others[-1])
         for text in dict.fromkeys(rows[name].tokens for name in self.heard(rows)):
             names = [name for name in self.heard(rows) if rows[name].tokens == text]
             before = self.looked.get((self.stage, text.prompt), Looked(text))

@@ -17,7 +17,7 @@ h3 { margin: 1.4rem 0 .3rem; font-size: 1rem; overflow-wrap: anywhere; }
 section { margin: 2.25rem 0 0; padding-top: 1.5rem; border-top: 1px solid var(--line); }
 section > p, .group > p { max-width: 46rem; }
 .figures { display: grid; gap: .8rem; margin: .8rem 0 0; align-items: start; }
-.small { grid-template-columns: repeat(auto-fill, minmax(min(46%, 9.5rem), 11.5rem)); }
+.small { grid-template-columns: repeat(auto-fill, minmax(min(46%, 9.5rem), 1fr)); }
 .middle { grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 22rem)); }
 .large { grid-template-columns: repeat(auto-fit, minmax(min(100%, 18rem), 1fr)); }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; overflow: hidden; }
@@ -29,9 +29,9 @@ figcaption p { margin: .15rem 0 0; color: var(--soft); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0 0; }
 th, td { padding: .25rem .9rem .25rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line);
-  overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+  overflow-wrap: break-word; font-variant-numeric: tabular-nums; }
 th { color: var(--soft); font-weight: normal; }
-td:last-child { max-width: 44rem; }
+td:last-child { max-width: 44rem; overflow-wrap: anywhere; }
 details { margin-top: .8rem; color: inherit; font-size: inherit; }
 summary { cursor: pointer; }
 .slider { position: relative; max-width: 40rem; margin-top: .6rem; container-type: inline-size; }

@@ -96,7 +96,7 @@ def _into(wish: Wish, onlooker: Onlooker) -> tuple[str, ...]:
     )
     named = f"This is done by the inversion {inversion.name}. {inversion.summary}"
     if onlooker.recalled:
-        return (how, named, "It was done before and kept, so the network was not asked for it now.")
+        return (how, named, "It was done before and kept: these levels were not traced now.")
     return (how, named, *_rounds(onlooker, "inversion"), INWARD)
 
 
@@ -107,18 +107,21 @@ def _back(onlooker: Onlooker) -> tuple[str, ...]:
     told = [f"The network was asked {onlooker.forwards} times on the way back."]
     if onlooker.beside:
         told.append(
-            f"In {onlooker.beside} of them it was asked about the photo itself too, beside the change, so that the "
-            "change can lean on it."
+            f"In {onlooker.beside} of them it was asked about the photo itself too, beside the change."
+            if onlooker.apart
+            else f"In {onlooker.beside} of them it was asked with the text for the photo too, about the same copy."
         )
     if onlooker.steered:
         told.append(
             f"In {onlooker.steered} of them the method reached into the network's attention: it looked at, or changed, "
             "which places look at which words or at which other places."
         )
+    if len(onlooker.texts) > 1:
+        told.append(f"It was told {len(onlooker.texts)} texts in all; each guess below is for the one that is named.")
     return (" ".join(told), *_rounds(onlooker, "edit"), OUTWARD)
 
 
 def _rounds(onlooker: Onlooker, stage: str) -> tuple[str, ...]:
-    """Say so where there were several walks of one kind."""
+    """Say so where there was more than is shown."""
     count = onlooker.opened[stage]
-    return (f"There were {count} such walks, one after the other; the first is shown.",) if count > 1 else ()
+    return (f"There were {count} rounds of this, one after the other; the first is shown.",) if count > 1 else ()

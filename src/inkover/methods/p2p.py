@@ -121,7 +121,9 @@ def edit(task: Task, knobs: Settings) -> Tensor:
             x, y = walk.step(step, x, y, rows, control)
             looks = looks.added(seen)
             if looks and step >= parts.walked(len(levels) - 1, knobs.blend_from):
-                y = blended(local_blend(looks.maps, plan.blend, parts.size(kept), knobs.blend_threshold), y, x)
+                mask = local_blend(looks.maps, plan.blend, parts.size(kept), knobs.blend_threshold)
+                task.watch.acted(0, mask)
+                y = blended(mask, y, x)
             y = parts.inside(task.mask, y, kept)
     return y
 

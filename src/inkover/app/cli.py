@@ -461,5 +461,6 @@ def bench(context: typer.Context) -> None:
     """Measure methods over a dataset: a little world whose answers are known, PIE-Bench, photos of your own."""
     from inkover.measure.command import app as measures
 
-    code = typer.main.get_command(measures).main(context.args, prog_name="inkover bench", standalone_mode=False)
+    command = typer.main.get_command(measures)
+    code = command.main(context.args, prog_name="inkover bench", standalone_mode=False, obj=context.obj)
     raise typer.Exit(code if isinstance(code, int) else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ Words = Annotated[list[str], typer.Option(metavar="A,B", help="Which ones; all o
 
 @app.command()
 def bench(
+    context: typer.Context,
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help=WHICH)],
     folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Where its photos are.")] = None,
     methods: Words = [],  # noqa: B006 - typer reads the default and hands over a list of its own
@@ -92,7 +94,7 @@ def bench(
     place.check(plan.settings())
     for note in notes(variants):
         Manner(json, quiet).note(note)
-    report = carry_out(plan, _editor(engine), place, quiet)
+    report = carry_out(plan, _editor(engine), place, quiet, _repeating(context.obj or ()))
     told = [*plan.table(report["rows"]), *_shared(report["samples"]), *map(_broken, report["broken"])]
     print(json_.dumps(report) if json else "\n".join(told))
 
@@ -114,6 +116,11 @@ def _check(dataset: str, folder: Path | None, given: list[str]) -> None:
     idle = [option for option in given if option in (PHOTOS if dataset in LITTLE_WORLD else SCENES)]
     if idle:
         raise InkoverError(f"{idle[0]} has no effect on {dataset}: leave it out")
+
+
+def _repeating(typed: Sequence[str]) -> str:
+    """Return the command line that repeats a run: as it was typed, but for what speaks of the run in the folder."""
+    return shlex.join(["inkover", *(word for word in typed if word not in ("--resume", "--force"))])
 
 
 def _editor(engine: Engine) -> Editor:

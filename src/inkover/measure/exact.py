@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from inkover.errors import InkoverError
 from inkover.measure import bench
 from inkover.measure.bench import Row, Scenes, Shot, Trial
+from inkover.measure.columns import EXACT, View
 from inkover.measure.journal import Line
-from inkover.measure.runner import SHEET, Done, Job
+from inkover.measure.runner import Done, Job, kept
 from inkover.measure.variants import Variant, described
 from inkover.tabletop.edits import PAIRED
 
@@ -35,6 +36,11 @@ class Exact:
         if self.scenes.things == 1 and paired:
             raise InkoverError(f"edit {paired[0]!r} is of two objects: leave --things 1 out, or name others in --edits")
 
+    @property
+    def view(self) -> View:
+        """Return what a report shows."""
+        return EXACT
+
     def settings(self) -> dict[str, Any]:
         """Return what decides the result, but for the model."""
         drawn = asdict(self.scenes) | {"edits": [*self.scenes.edits]}
@@ -55,8 +61,9 @@ class Exact:
         from inkover.tabletop import folder, probe
 
         methods = {*self.methods}
+        drawn = {*kept(range(self.scenes.cases), len(methods), len(self.scenes.edits))}
         for attempt in bench.attempts(editor, probe.load(folder()), self.variants, self.scenes):
-            shown = attempt.index < SHEET and attempt.method in methods
+            shown = attempt.index in drawn and attempt.method in methods
             case, do = f"{attempt.kind}-{attempt.index}", partial(_done, attempt.shot)
             yield Job(case, attempt.kind, attempt.method, do, shown)
 

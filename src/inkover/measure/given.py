@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,8 +12,9 @@ import numpy as np
 from inkover.errors import InkoverError
 from inkover.measure import datasets, quality
 from inkover.measure.case import Case
+from inkover.measure.columns import COSTS, GIVEN, TRUTH, View
 from inkover.measure.journal import Line
-from inkover.measure.runner import SHEET, Done, Job
+from inkover.measure.runner import Done, Job, kept
 from inkover.measure.scores import MEASURES, Mask, in_bytes, score, values
 from inkover.measure.seeing import Networks
 from inkover.measure.shared import Tracings, edited
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from inkover.app.editor import Editor
     from inkover.app.result import Result
 
-TRUTH = "psnr_truth"
-COSTS = ("samples", "seconds")
 SEEING = {"clip", "dino", "lpips"}
 
 
@@ -45,6 +43,11 @@ class Given:
         """Refuse to hand over masks that are not there."""
         if self.use_mask and not any(case.mask for case in self.cases):
             raise InkoverError(f"{self.dataset}: no case has a mask: leave --use-mask out")
+
+    @property
+    def view(self) -> View:
+        """Return what a report shows."""
+        return GIVEN
 
     def settings(self) -> dict[str, Any]:
         """Return what decides the result, but for the model."""
@@ -71,13 +74,19 @@ class Given:
 
     def jobs(self, editor: Editor) -> Iterator[Job]:
         """Yield every variant, case by case."""
-        seen = Counter[str]()
+        drawn = self._drawn()
         for case in self.cases:
-            seen[case.kind] += 1
             tracings = Tracings()
             for one in self.variants:
                 do = partial(self._done, editor, case, one, tracings)
-                yield Job(case.id, case.kind, one.label, do, seen[case.kind] <= SHEET)
+                yield Job(case.id, case.kind, one.label, do, case.id in drawn)
+
+    def _drawn(self) -> set[str]:
+        """Return the cases whose pictures are kept."""
+        kinds: dict[str, list[str]] = {}
+        for case in self.cases:
+            kinds.setdefault(case.kind, []).append(case.id)
+        return {name for own in kinds.values() for name in kept(own, len(self.variants), len(kinds))}
 
     def _done(self, editor: Editor, case: Case, variant: Variant, tracings: Tracings) -> Done:
         photo = read(case.photo)

@@ -24,6 +24,7 @@ VERSION = 1
 TRIALS, REPORT, PICTURES = "trials.jsonl", "report.json", "pictures"
 PLAIN_METHOD, PLAIN = re.compile(r"[a-z0-9.+-]{1,60}"), re.compile(r"[a-z0-9.+_-]{1,60}")
 """A method's name, and a case's or a kind's, that a file can be named by as it is."""
+TABLE, PAGE = "report.csv", "report.html"
 SHOWN = 3
 """How many differences of two runs' settings are named."""
 
@@ -88,8 +89,9 @@ def begun(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str]
 
 
 def _clear(folder: Path) -> None:
-    """Take away what an older run reported: its table, and its contact sheets as far as it says which they were."""
-    (folder / REPORT).unlink(missing_ok=True)
+    """Take away what an older run reported: its tables, and its contact sheets as far as it says which they were."""
+    for name in (REPORT, TABLE, PAGE):
+        (folder / name).unlink(missing_ok=True)
     with suppress(InkoverError):
         settings = _header(folder / TRIALS)["settings"]
         for method, kind in product(settings.get("methods", ()), settings.get("edits", ())):

@@ -22,7 +22,7 @@ SIDE, CASES = 128, 32
 LITTLE_WORLD = ("tabletop", "tabletop-model")
 WHICH = "tabletop, pie-bench, tedbench, tedbench++, cases; or tabletop-model: the model itself."
 SCENES = ("--side", "--things", "--unseen")
-PHOTOS = ("--use-mask", "--clip", "--dino", "--lpips")
+PHOTOS = ("--use-mask", "--clip", "--dino", "--lpips", "--faces")
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 Words = Annotated[list[str], typer.Option(metavar="A,B", help="Which ones; all of them if not given.")]
@@ -48,6 +48,7 @@ def bench(
     clip: o.Clip = None,
     dino: o.Dino = None,
     lpips: o.Lpips = None,
+    faces: o.Faces = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Trials, report and pictures.")
     ] = None,
@@ -63,7 +64,7 @@ def bench(
     """Run methods over edits of a dataset, and report what came of each."""
     given = {"--methods": methods, "--edits": edits, "--side": side, "--things": things, "--unseen": unseen,
              "--steps": steps, "--use-mask": use_mask, "--clip": clip, "--dino": dino, "--lpips": lpips,
-             "--resume": resume, "--force": force}  # fmt: skip
+             "--faces": faces, "--resume": resume, "--force": force}  # fmt: skip
     _check(dataset, folder, [option for option, value in given.items() if value])
     from inkover.app.request import Engine
     from inkover.measure.plan import Place, carry_out
@@ -77,7 +78,7 @@ def bench(
     if folder is None:
         plan = _exact(names, kinds, cases or CASES, seed, side or SIDE, things, unseen, steps)
     else:
-        plan = _given(dataset, folder, names, kinds, cases, seed, steps, use_mask, clip, dino, lpips)
+        plan = _given(dataset, folder, names, kinds, cases, seed, steps, use_mask, clip, dino, lpips, faces)
     place = Place(output, resume, force)
     place.check(plan.settings())
     report = carry_out(plan, _editor(engine), place, quiet)
@@ -135,6 +136,7 @@ def _given(
     clip: str | None,
     dino: Path | None,
     lpips: Path | None,
+    faces: Path | None,
 ) -> Plan:
     """Check the whole folder, then read the networks that measure."""
     from inkover.measure import datasets, seeing
@@ -143,7 +145,7 @@ def _given(
     cases = datasets.chosen(datasets.load(dataset, folder), kinds, count)
     plan = Given(dataset, methods, cases, seed, steps, use_mask, seeing.Networks())
     plan.check()
-    return replace(plan, networks=seeing.load(clip, dino, lpips))
+    return replace(plan, networks=seeing.load(clip, dino, lpips, faces))
 
 
 def split(words: Sequence[str]) -> list[str]:

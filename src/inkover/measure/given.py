@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 TRUTH = "psnr_truth"
 COSTS = ("samples", "seconds")
-SEEING = {"clip", "dino", "lpips"}
+MASK_IOU = "mask_iou"
+SEEING = {"clip", "dino", "lpips", "faces"}
+NEVER = {"drag", "true_mask"}
+"""What no case brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,14 @@ class Given:
         result = editor.edit(photo, method=method, seed=self.seed, **more)
         seconds = time.perf_counter() - start
         figures = self._figures(case, photo, result.photo, mask)
+        if mask is not None and result.found is not None:
+            figures[MASK_IOU] = quality.iou(result.found > 0, mask > 0)
         figures |= {"samples": sum(result.samples.values()), "seconds": seconds}
         return Done(figures, case.source, case.target, partial(_cells, case, result))
 
     def _figures(self, case: Case, before: Photo, after: Photo, mask: Mask | None) -> dict[str, float | None]:
         """Return the figures that can be had with the networks that were given; None where there is no number."""
-        lacking = SEEING - self.networks.names.keys()
+        lacking = (SEEING - self.networks.names.keys()) | NEVER
         names = [measure.name for measure in MEASURES if not lacking & {*measure.needs}]
         pair = self.networks.pair(before, after, mask, case.source or None, case.target)
         figures = dict(score(pair, names).values)

@@ -45,6 +45,7 @@ class Trial:
     mask_iou: float | None  # of two changes with a mask each: the mean
     samples: int
     seconds: float
+    identity: float | None = None  # of the objects that the edit does not touch; null where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Row:
     ssim_changed: float | None
     psnr_outside: float | None  # against the photo, outside the true change, before the change is laid over it
     mask_iou: float | None  # of the hard automatic mask with the true change; null where none is found
+    identity: float | None  # of trials that have one
     samples: float
     seconds: float
 
@@ -255,6 +257,7 @@ def _row(method: str, edit: str, group: list[Trial]) -> Row:
         _mean([t.ssim_changed for t in group]),
         _mean([t.psnr_outside for t in group]),
         _mean(found),
+        _mean([t.identity for t in group if t.identity is not None]),
         float(np.mean([t.samples for t in group])),
         float(np.mean([t.seconds for t in group])),
     )

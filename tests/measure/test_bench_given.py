@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import small_datasets as small
 import small_networks
+import small_onnx
 from inkover.app.cli import run
 from inkover.app.editor import Editor
 from inkover.measure.given import Given
@@ -20,7 +22,7 @@ from inkover.measure.seeing import Networks
 from inkover.measure.variants import Variant
 from tiny import tiny_folder
 
-SEEING = {"clip", "dino", "lpips"}
+SEEING = {"clip", "dino", "lpips", "faces", "drag", "true_mask"}
 PIXELS = [measure.name for measure in MEASURES if not SEEING & {*measure.needs}]
 
 
@@ -80,6 +82,23 @@ def test_networks_that_measure(report: Any, tmp_path: Path) -> None:
     (row,) = found["rows"]
     assert row["means"]["clip"] is not None and row["means"]["structure"] > 0 and "lpips" not in row["means"]
     assert found["settings"]["networks"]["clip"] == "tabletop" and "sha256:" in found["settings"]["networks"]["dino"]
+
+
+def test_faces_and_found_masks_are_measured_where_there_are_some(report: Any, tmp_path: Path) -> None:
+    folder, faces = small.cases(tmp_path / "in", {}, {"mask": None}), small_onnx.faces_folder(tmp_path / "faces")
+    asked = ("cases", folder, "--methods", "sdedit,diffedit", "--faces", faces)
+    found = report(*asked)
+    none, masked = found["rows"]
+    assert none["means"]["identity"] is None and none["left_out"]["identity"] == 2  # the photo shows nobody
+    assert none["means"]["mask_iou"] is None and masked["left_out"]["mask_iou"] == 1
+    assert 0 <= masked["means"]["mask_iou"] <= 1 and "drag_distance" not in masked["means"]
+    assert "sha256:" in found["settings"]["networks"]["faces"]
+    with Image.open(folder / "one.png") as photo:
+        face = np.array(photo)
+    face[40:48, 56:64] = (255, 0, 0)  # outside the mask
+    Image.fromarray(face).save(folder / "one.png")
+    (row,) = report("cases", folder, "--methods", "sdedit", "--faces", faces, "--cases", "1", "--use-mask")["rows"]
+    assert row["means"]["faces_kept"] == 1 and 0.5 < row["means"]["identity"] <= 1.001
 
 
 @pytest.mark.parametrize(

@@ -301,6 +301,9 @@ def score(
     clip: o.Clip = None,
     dino: o.Dino = None,
     lpips: o.Lpips = None,
+    faces: o.Faces = None,
+    drag: o.Drags = [],  # noqa: B006 - as above
+    true_mask: o.TrueMask = None,
     list_: o.ListMeasures = False,
     max_pixels: o.MaxPixels = PIXELS,
     json: o.Json = False,
@@ -310,7 +313,8 @@ def score(
     from inkover.app.request import Manner
     from inkover.measure import score_command
 
-    ask = score_command.Ask(max_pixels, before, after, mask, source, to, clip, dino, lpips)
+    drags = tuple(drag)
+    ask = score_command.Ask(max_pixels, before, after, mask, source, to, clip, dino, lpips, faces, drags, true_mask)
     (score_command.listed if list_ else score_command.run)(ask, Manner(json, quiet))
 
 

@@ -47,6 +47,7 @@ class Trial:
     samples: int  # of the network, alone
     evaluated: int  # of these in fact: less what a tracing took that another variant had made
     seconds: float  # alone
+    identity: float | None = None  # of the objects that the edit does not touch; null where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Row:
     ssim_changed: float | None
     psnr_outside: float | None  # against the photo, outside the true change, before the change is laid over it
     mask_iou: float | None  # of the hard automatic mask with the true change; null where none is found
+    identity: float | None  # of trials that have one
     samples: float
     seconds: float
 
@@ -230,6 +232,7 @@ def _row(method: str, edit: str, group: list[Trial]) -> Row:
         _mean([t.ssim_changed for t in group]),
         _mean([t.psnr_outside for t in group]),
         _mean(found),
+        _mean([t.identity for t in group if t.identity is not None]),
         float(np.mean([t.samples for t in group])),
         float(np.mean([t.seconds for t in group])),
     )

@@ -25,7 +25,7 @@ SIDE, CASES = 128, 32
 LITTLE_WORLD = ("tabletop", "tabletop-model")
 WHICH = "tabletop, pie-bench, tedbench, tedbench++, cases; or tabletop-model: the model itself."
 SCENES = ("--side", "--things", "--unseen")
-PHOTOS = ("--use-mask", "--clip", "--dino", "--lpips")
+PHOTOS = ("--use-mask", "--clip", "--dino", "--lpips", "--faces")
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 Words = Annotated[list[str], typer.Option(metavar="A,B", help="Which ones; all of them if not given.")]
@@ -57,6 +57,7 @@ def bench(
     clip: o.Clip = None,
     dino: o.Dino = None,
     lpips: o.Lpips = None,
+    faces: o.Faces = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Trials, report and pictures.")
     ] = None,
@@ -72,7 +73,7 @@ def bench(
     """Run methods over edits of a dataset, and report what came of each."""
     given = {"--methods": methods, "--edits": edits, "--side": side, "--things": things, "--unseen": unseen,
              "--steps": steps, "--knob": knob, "--use-mask": use_mask, "--clip": clip, "--dino": dino, "--lpips": lpips,
-             "--resume": resume, "--force": force}  # fmt: skip
+             "--faces": faces, "--resume": resume, "--force": force}  # fmt: skip
     _check(dataset, folder, [option for option, value in given.items() if value])
     from inkover.app.request import Engine, Manner
     from inkover.measure.bench import Scenes
@@ -89,7 +90,7 @@ def bench(
         scenes = Scenes(_kinds(split(edits)), cases or CASES, seed, side or SIDE, things, unseen)
         plan = _exact(variants, scenes)
     else:
-        plan = _given(dataset, folder, variants, split(edits), cases, seed, use_mask, clip, dino, lpips)
+        plan = _given(dataset, folder, variants, split(edits), cases, seed, use_mask, clip, dino, lpips, faces)
     place = Place(output, resume, force)
     place.check(plan.settings())
     for note in notes(variants):
@@ -154,6 +155,7 @@ def _given(
     clip: str | None,
     dino: Path | None,
     lpips: Path | None,
+    faces: Path | None,
 ) -> Plan:
     """Check the whole folder, then read the networks that measure."""
     from inkover.measure import datasets, seeing
@@ -162,7 +164,7 @@ def _given(
     cases = datasets.chosen(datasets.load(dataset, folder), kinds, count)
     plan = Given(dataset, variants, cases, seed, use_mask, seeing.Networks())
     plan.check()
-    return replace(plan, networks=seeing.load(clip, dino, lpips))
+    return replace(plan, networks=seeing.load(clip, dino, lpips, faces))
 
 
 def split(words: Sequence[str]) -> list[str]:

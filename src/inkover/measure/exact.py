@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,14 @@ from inkover.measure.bench import Row, Scenes, Shot, Trial
 from inkover.measure.columns import EXACT, View
 from inkover.measure.journal import Line
 from inkover.measure.runner import Done, Job, kept
+from inkover.measure.unchanged import identity
 from inkover.measure.variants import Variant, described
+from inkover.models.quiet import quiet
 from inkover.tabletop.edits import PAIRED
 
 if TYPE_CHECKING:
     from inkover.app.editor import Editor
+    from inkover.tabletop.likeness import Likeness
 
 NAMED = ("method", "edit")  # of a trial: a line has them anyway
 ROWS = tuple(field.name for field in fields(Row))
@@ -58,13 +61,15 @@ class Exact:
 
     def jobs(self, editor: Editor) -> Iterator[Job]:
         """Yield the untouched photo, the true edit and every variant, case by case."""
-        from inkover.tabletop import folder, probe
+        from inkover.tabletop import folder, likeness, probe
 
+        with quiet():
+            encoder = likeness.load(folder())
         methods = {*self.methods}
         drawn = {*kept(range(self.scenes.cases), len(methods), len(self.scenes.edits))}
         for attempt in bench.attempts(editor, probe.load(folder()), self.variants, self.scenes):
             shown = attempt.index in drawn and attempt.method in methods
-            case, do = f"{attempt.kind}-{attempt.index}", partial(_done, attempt.shot)
+            case, do = f"{attempt.kind}-{attempt.index}", partial(_done, encoder, attempt.shot)
             yield Job(case, attempt.kind, attempt.method, do, shown)
 
     def rows(self, lines: Sequence[Line]) -> list[dict[str, Any]]:
@@ -84,9 +89,10 @@ def _cell(row: dict[str, Any], name: str) -> str:
     return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def _done(make: Callable[[], Shot]) -> Done:
+def _done(encoder: Likeness, make: Callable[[], Shot]) -> Done:
     shot = make()
-    figures = {name: value for name, value in asdict(shot.trial).items() if name not in NAMED}
+    trial = replace(shot.trial, identity=identity(encoder, shot.edit, shot.before, shot.result))
+    figures = {name: value for name, value in asdict(trial).items() if name not in NAMED}
     return Done(figures, shot.edit.source, shot.edit.words, partial(_cells, shot))
 
 

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from inkover.app.editor import Editor
     from inkover.app.result import Result
 
-SEEING = {"clip", "dino", "lpips"}
+MASK_IOU = "mask_iou"
+SEEING = {"clip", "dino", "lpips", "faces"}
+NEVER = {"drag", "true_mask"}
+"""What no case brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +97,15 @@ class Given:
         words = {"source": case.source, "target": case.target, "mask": mask if self.use_mask else None}
         asked = {"method": variant.method, "seed": self.seed, **words, **variant.given}
         result, cost = edited(editor, tracings, photo, **asked)
-        figures = self._figures(case, photo, result.photo, mask) | asdict(cost)
+        figures = self._figures(case, photo, result.photo, mask)
+        if mask is not None and result.found is not None:
+            figures[MASK_IOU] = quality.iou(result.found > 0, mask > 0)
+        figures |= asdict(cost)
         return Done(figures, case.source, case.target, partial(_cells, case, result))
 
     def _figures(self, case: Case, before: Photo, after: Photo, mask: Mask | None) -> dict[str, float | None]:
         """Return the figures that can be had with the networks that were given; None where there is no number."""
-        lacking = SEEING - self.networks.names.keys()
+        lacking = (SEEING - self.networks.names.keys()) | NEVER
         names = [measure.name for measure in MEASURES if not lacking & {*measure.needs}]
         pair = self.networks.pair(before, after, mask, case.source or None, case.target)
         figures = dict(score(pair, names).values)

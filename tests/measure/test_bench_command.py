@@ -6,8 +6,8 @@ from PIL import Image
 
 from inkover.app.cli import run
 
-KEYS = {"method", "edit", "cases", "success", "psnr_changed", "ssim_changed", "psnr_outside", "mask_iou", "samples",
-        "seconds"}  # fmt: skip
+KEYS = {"method", "edit", "cases", "success", "psnr_changed", "ssim_changed", "psnr_outside", "mask_iou", "identity",
+        "samples", "seconds"}  # fmt: skip
 
 
 def test_it_reports_each_method_beside_the_untouched_photo_and_the_truth(
@@ -24,6 +24,8 @@ def test_it_reports_each_method_beside_the_untouched_photo_and_the_truth(
     assert rows["untouched photo"]["psnr_outside"] is None
     assert rows["true edit"]["psnr_changed"] is None
     assert rows["diffedit"]["samples"] == 140
+    trials = [json.loads(line) for line in (out / "trials.jsonl").read_text().splitlines()[1:]]
+    assert [trial["figures"]["identity"] for trial in trials] == [row["identity"] for row in rows.values()]
     assert 0 <= rows["diffedit"]["mask_iou"] <= 1
     assert json.loads((out / "report.json").read_text()) == report
     with Image.open(out / "diffedit-recolour.png") as sheet:

@@ -8,19 +8,27 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import small_datasets as small
 import small_networks
+import small_onnx
 from inkover.app.cli import run
 from inkover.app.editor import Editor
 from inkover.measure.given import Given
 from inkover.measure.journal import Line
 from inkover.measure.scores import MEASURES
 from inkover.measure.seeing import Networks
+from inkover.measure.variants import Variant
 from tiny import tiny_folder
 
-SEEING = {"clip", "dino", "lpips"}
+SEEING = {"clip", "dino", "lpips", "faces", "drag", "true_mask"}
 PIXELS = [measure.name for measure in MEASURES if not SEEING & {*measure.needs}]
+
+
+def named(*labels: str) -> list[Variant]:
+    """Return variants that are called so."""
+    return [Variant(label, label, {}, None) for label in labels]
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +84,23 @@ def test_networks_that_measure(report: Any, tmp_path: Path) -> None:
     assert found["settings"]["networks"]["clip"] == "tabletop" and "sha256:" in found["settings"]["networks"]["dino"]
 
 
+def test_faces_and_found_masks_are_measured_where_there_are_some(report: Any, tmp_path: Path) -> None:
+    folder, faces = small.cases(tmp_path / "in", {}, {"mask": None}), small_onnx.faces_folder(tmp_path / "faces")
+    asked = ("cases", folder, "--methods", "sdedit,diffedit", "--faces", faces)
+    found = report(*asked)
+    none, masked = found["rows"]
+    assert none["means"]["identity"] is None and none["left_out"]["identity"] == 2  # the photo shows nobody
+    assert none["means"]["mask_iou"] is None and masked["left_out"]["mask_iou"] == 1
+    assert 0 <= masked["means"]["mask_iou"] <= 1 and "drag_distance" not in masked["means"]
+    assert "sha256:" in found["settings"]["networks"]["faces"]
+    with Image.open(folder / "one.png") as photo:
+        face = np.array(photo)
+    face[40:48, 56:64] = (255, 0, 0)  # outside the mask
+    Image.fromarray(face).save(folder / "one.png")
+    (row,) = report("cases", folder, "--methods", "sdedit", "--faces", faces, "--cases", "1", "--use-mask")["rows"]
+    assert row["means"]["faces_kept"] == 1 and 0.5 < row["means"]["identity"] <= 1.001
+
+
 @pytest.mark.parametrize(
     ("name", "make"),
     [("pie-bench", small.pie_bench), ("tedbench", small.tedbench), ("tedbench++", small.tedbench_plus)],
@@ -124,7 +149,7 @@ def test_a_run_is_resumed_where_its_photos_are_the_same(
 
 
 def test_means_leave_out_what_is_no_number_and_count_it() -> None:
-    plan = Given("cases", ["m", "n"], (), 0, None, False, Networks())
+    plan = Given("cases", named("m", "n"), (), 0, False, Networks())
     figures = ({"mse": 1.0, "psnr": None}, {"mse": 2.0, "psnr": 30.0}, {"mse": 6.0, "psnr": None})
     lines = [Line(f"c{k}", "k", "m", one | {"samples": 4, "seconds": 1.0}) for k, one in enumerate(figures)]
     (row,) = plan.rows(lines)
@@ -173,6 +198,6 @@ def test_the_truth_is_compared_inside_the_mask(tmp_path: Path) -> None:
     mask = case.read_mask(before.size)
     assert mask is not None
     mixed = np.where(mask[..., None] > 0, true.pixels, before.pixels)
-    plan = Given("cases", ["m"], (case,), 0, None, False, Networks())
+    plan = Given("cases", named("m"), (case,), 0, False, Networks())
     assert plan._figures(case, before, Photo.from_array(mixed), mask)["psnr_truth"] is None  # equal there: infinite
     assert plan._figures(case, before, before, mask)["psnr_truth"] is not None

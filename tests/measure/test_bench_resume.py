@@ -186,6 +186,21 @@ def test_force_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["mine.png", "sdedit-recolour.png"]
 
 
+def test_trials_from_before_there_was_a_measure_have_none_and_are_not_done_again(whole: Path, tmp_path: Path) -> None:
+    header, *trials = (whole / TRIALS).read_text().splitlines()
+    known = [json.loads(line) for line in trials]
+    old = known[: 2 * TRIALS_EACH]
+    for line in old:
+        del line["figures"]["identity"]
+    (tmp_path / TRIALS).write_text("\n".join([header, *map(json.dumps, old)]) + "\n")
+    assert run([*ASKED, "-o", str(tmp_path), "--resume"]) == 0
+    rows = {row["method"]: row for row in json.loads((tmp_path / "report.json").read_text())["rows"]}
+    for line in known[2 * TRIALS_EACH :]:
+        row = rows[line["method"]]
+        assert row["cases"] == 3 and row["identity"] == line["figures"]["identity"]
+    assert json.loads((tmp_path / TRIALS).read_text().splitlines()[1]) == old[0]
+
+
 def test_lines_come_back_as_they_were(tmp_path: Path) -> None:
     figures = {"one": 0.1 + 0.2, "none": None, "far": np.inf, "right": True, "count": 3}
     line, other = Line("a", "b", "c", figures, "from", "to"), Line("a", "b", "d", None, broken="why")

@@ -61,6 +61,16 @@ def test_a_mask_that_is_white_all_over_is_a_reason(files: Path, capsys: pytest.C
     assert found["mse_outside"] is None and "nothing outside" in found["reasons"]["mse_outside"]
 
 
+def test_a_mask_is_compared_with_the_true_one(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    true = np.zeros((96, 120), np.uint8)
+    true[40:70, 50:90] = 200  # 20 x 30 px are in both, 1,200 in each
+    Image.fromarray(true).save(files / "true.png")
+    asked = (files / "before.png", files / "after.png", "--mask", files / "mask.png", "--true-mask")
+    assert measured(capsys, *asked, files / "true.png")["mask_iou"] == pytest.approx(600 / 1800)
+    assert measured(capsys, *asked, files / "mask.png")["mask_iou"] == 1
+    assert "--true-mask" in measured(capsys, *asked[:-1])["reasons"]["mask_iou"]
+
+
 def test_8_and_16_bits_of_one_picture_are_equal(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import tifffile
 
@@ -96,7 +106,13 @@ def test_the_list_needs_no_photos(capsys: pytest.CaptureFixture[str]) -> None:
         (["before.png", "after.png", "--mask", "small-mask.png"], "the mask is 70 x 80 px, the photo 120 x 96"),
         (["before.png", "after.png", "--mask", "black.png"], "the mask is empty"),
         (["before.png", "after.png", "--max-pixels", "100"], "max-pixels"),
+        (["before.png", "after.png", "--true-mask", "mask.png"], "--true-mask is compared with --mask"),
+        (["before.png", "after.png", "--mask", "mask.png", "--true-mask", "gone.png"], "no such file"),
+        (["before.png", "after.png", "--mask", "mask.png", "--true-mask", "small-mask.png"], "the mask is 70 x 80 px"),
+        (["before.png", "after.png", "--drag", "1,1 -> 2,2"], "add --dino FOLDER"),
+        (["before.png", "after.png", "--faces", "gone"], "--faces gone is not there"),
         (["before.png", "--list"], "--list"),
+        (["--drag", "1,1 -> 2,2", "--list"], "--list"),
         (["--mask", "mask.png", "--list"], "--list"),
     ],
     ids=" ".join,

@@ -74,7 +74,7 @@ def test_a_picture_has_no_distance_from_itself_and_the_order_does_not_count(
 
 
 def test_every_patch_and_the_class_have_a_key(network: structure.Structure) -> None:
-    assert network.keys(structure.prepared(ONE, False)).shape == (28 * 35 + 1, 32)
+    assert network.keys(structure.prepared(ONE, False)).shape == (1, 28 * 35 + 1, 32)
 
 
 @pytest.mark.parametrize(

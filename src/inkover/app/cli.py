@@ -143,6 +143,70 @@ def edit(
     )
 
 
+@app.command()
+def explain(
+    context: typer.Context,
+    photo: o.PhotoFile,
+    output: o.PageOutput,
+    to: o.To = None,
+    source: o.From = "",
+    add: o.Add = [],  # noqa: B006 - as above
+    remove: o.Remove = [],  # noqa: B006 - as above
+    change: o.Change = [],  # noqa: B006 - as above
+    save_result: o.SaveResult = None,
+    method: o.MethodName = None,
+    mask: o.MaskFile = None,
+    grow: o.Grow = None,
+    feather: o.Feather = None,
+    negative: o.Negative = None,
+    steps: o.Steps = None,
+    strength: o.Strength = None,
+    guidance: o.Guidance = None,
+    sampler: o.Sampler = None,
+    inversion: o.Inversion = None,
+    set_: o.Set = [],  # noqa: B006 - as above
+    cleanup: o.Cleanup = None,
+    windows: o.Windows = False,
+    seed: o.Seed = None,
+    model: o.Model = None,
+    config: o.Config = None,
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    max_pixels: o.MaxPixels = PIXELS,
+    no_mark: o.NoMark = False,
+    no_cache: o.NoCache = False,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+    force: o.Force = False,
+) -> None:
+    """Make an edit, and a page that shows what happened in it: noise, words, mask, change and cost."""
+    from inkover.app.request import Ask, Engine, Manner
+    from inkover.measure.explain import command
+
+    named = {"negative": negative, "steps": steps, "strength": strength, "guidance": guidance, "sampler": sampler}
+    named["inversion"] = inversion
+    ask = Ask(
+        photo=photo,
+        to=to,
+        source=source,
+        method=method,
+        seed=seed,
+        mask=mask,
+        grow=grow,
+        feather=feather,
+        cleanup=cleanup,
+        named=named,
+        knobs=tuple(set_),
+        max_pixels=max_pixels,
+        add=tuple(add),
+        remove=tuple(remove),
+        change=tuple(change),
+        windows=windows,
+    )
+    wanted = command.Wanted(output, save_result, force, not no_mark, context.obj)
+    command.run(ask, Engine(model, config, device, dtype, not no_cache), wanted, Manner(json, quiet))
+
+
 @app.command("mask")
 def mask_(
     photo: o.PhotoFile,
@@ -237,6 +301,9 @@ def score(
     clip: o.Clip = None,
     dino: o.Dino = None,
     lpips: o.Lpips = None,
+    faces: o.Faces = None,
+    drag: o.Drags = [],  # noqa: B006 - as above
+    true_mask: o.TrueMask = None,
     list_: o.ListMeasures = False,
     max_pixels: o.MaxPixels = PIXELS,
     json: o.Json = False,
@@ -246,7 +313,8 @@ def score(
     from inkover.app.request import Manner
     from inkover.measure import score_command
 
-    ask = score_command.Ask(max_pixels, before, after, mask, source, to, clip, dino, lpips)
+    drags = tuple(drag)
+    ask = score_command.Ask(max_pixels, before, after, mask, source, to, clip, dino, lpips, faces, drags, true_mask)
     (score_command.listed if list_ else score_command.run)(ask, Manner(json, quiet))
 
 

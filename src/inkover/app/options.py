@@ -53,6 +53,13 @@ Dino = Annotated[Path | None, typer.Option("--dino", metavar="FOLDER", help="A D
 Lpips = Annotated[
     Path | None, typer.Option("--lpips", metavar="FILE", help="torchvision's alexnet, vgg16 or squeezenet1_1.")
 ]
+Faces = Annotated[Path | None, typer.Option("--faces", metavar="FOLDER", help="YuNet and SFace of OpenCV Zoo.")]
+TrueMask = Annotated[
+    Path | None, typer.Option("--true-mask", metavar="FILE", help="Where it was to be; --mask is compared.")
+]
+Drags = Annotated[
+    list[str], typer.Option("--drag", metavar="'X,Y -> X,Y'", help="What was moved to where, in px; again for more.")
+]
 ListMeasures = Annotated[bool, typer.Option("--list", help="Show every measure in plain words, and what it needs.")]
 
 Output = Annotated[
@@ -63,6 +70,10 @@ MaskOutput = Annotated[
 ]
 GridOutput = Annotated[
     Path, typer.Option("-o", "--output", metavar="FILE", help="A page, grid.html, or a picture, grid.png.")
+]
+PageOutput = Annotated[Path, typer.Option("-o", "--output", metavar="PAGE.html", help="Where the page goes.")]
+SaveResult = Annotated[
+    Path | None, typer.Option("--save-result", metavar="FILE", help="Write the edited photo too, as edit does.")
 ]
 Methods = Annotated[list[str], typer.Option("--methods", metavar="A,B", help="Which ones; all if not given.")]
 Knob = Annotated[

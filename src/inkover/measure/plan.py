@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,7 +28,7 @@ class Plan(Protocol):
 
     @property
     def methods(self) -> Sequence[str]:
-        """Return the methods that are put to the test."""
+        """Return the labels of the methods, and of their variants, that are put to the test."""
 
     @property
     def view(self) -> View:
@@ -77,26 +77,6 @@ class Place:
         if self.folder is None:
             return Journal()
         return (journals.resumed if self.resume else journals.begun)(self.folder, settings, versions())
-
-
-def knobs(methods: Sequence[str], steps: int | None) -> dict[str, dict[str, Any]]:
-    """Return every knob of the methods, with as many steps for each; InkoverError where one cannot have them."""
-    return {name: _knobs(name, steps) for name in methods}
-
-
-def _knobs(name: str, steps: int | None) -> dict[str, Any]:
-    from inkover import methods
-    from inkover.methods.settings import build
-
-    method = methods.get(name)
-    try:
-        settings = build(method, {} if steps is None else {"steps": steps})
-        method.cost(settings)  # what its other knobs make of so few steps is said now
-    except InkoverError as error:
-        raise InkoverError(
-            f"--steps {steps} is not for method {name!r} ({error}): give others, or name methods without it"
-        ) from error
-    return asdict(settings)
 
 
 def carry_out(plan: Plan, editor: Editor, place: Place, quiet: bool, command: str = "") -> dict[str, Any]:

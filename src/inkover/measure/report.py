@@ -30,6 +30,7 @@ def document(
         "intervals": summary.document(groups),
         "bootstrap": bootstrap,
         "broken": [_broken(line) for line in lines if line.figures is None],
+        "samples": _samples(lines),
         "settings": dict(settings),
         "versions": dict(versions),
     }
@@ -57,3 +58,9 @@ def write(
 
 def _broken(line: Line) -> dict[str, str]:
     return {"case": line.case, "kind": line.kind, "method": line.method, "message": line.broken}
+
+
+def _samples(lines: Sequence[Line]) -> dict[str, int]:
+    """Return the network samples of all trials: if each had been made alone, and as many as were evaluated."""
+    figures = [line.figures for line in lines if line.figures is not None]
+    return {name: sum(one[key] for one in figures) for name, key in (("alone", "samples"), ("evaluated", "evaluated"))}

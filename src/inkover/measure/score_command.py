@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,13 @@ from inkover.app.request import Manner
 from inkover.errors import InkoverError
 from inkover.masks.files import read_mask
 from inkover.measure import seeing
-from inkover.measure.scores import MEASURES, NEEDS, Mask, Measure, Scores, score
+from inkover.measure.scores import MEASURES, NEEDS, Measure, Scores, score
 from inkover.measure.seeing import Networks
 from inkover.photo import Photo
 
 if TYPE_CHECKING:
     from inkover.measure.clip import Encoder
+    from inkover.measure.drag import Drag
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +35,21 @@ class Ask:
     clip: str | None = None
     dino: Path | None = None
     lpips: Path | None = None
+    faces: Path | None = None
+    drags: tuple[str, ...] = ()
+    true_mask: Path | None = None
 
 
 def run(ask: Ask, manner: Manner) -> None:
     """Do the whole command."""
     _check(ask)
-    before, after, mask = _read(ask)
-    networks = seeing.load(ask.clip, ask.dino, ask.lpips)
+    before, after = _read(ask)
+    mask, true_mask = (None if path is None else read_mask(path, before.size) for path in (ask.mask, ask.true_mask))
+    drags = _drags(ask.drags, before.size)
+    networks = seeing.load(ask.clip, ask.dino, ask.lpips, ask.faces)
     if networks.clip is not None:
         say_unread(networks.clip, ask.source, ask.target, manner)
-    found = score(networks.pair(before, after, mask, ask.source, ask.target))
+    found = score(networks.pair(before, after, mask, ask.source, ask.target, true_mask, drags))
     if manner.json:
         rest = {"reasons": found.reasons, "models": _models(networks, found)}
         print(json.dumps({**found.values, **rest}, allow_nan=False))
@@ -71,10 +78,14 @@ def _check(ask: Ask) -> None:
             raise InkoverError(f"{option} is empty: write what the picture shows, or leave it out")
         if text is not None and ask.clip is None:
             raise InkoverError(f"{option} is read by CLIP alone: add --clip FOLDER or --clip tabletop, or leave it out")
+    if ask.drags and ask.dino is None:
+        raise InkoverError("what was dragged is found again by DINO alone: add --dino FOLDER, or leave --drag out")
+    if ask.true_mask is not None and ask.mask is None:
+        raise InkoverError("--true-mask is compared with --mask: add --mask FILE, or leave it out")
 
 
-def _read(ask: Ask) -> tuple[Photo, Photo, Mask | None]:
-    """Read the pictures and the mask; InkoverError where they do not fit."""
+def _read(ask: Ask) -> tuple[Photo, Photo]:
+    """Read the pictures; InkoverError where they do not fit."""
     assert ask.before is not None and ask.after is not None
     before, after = (photos.read(path, ask.max_pixels) for path in (ask.before, ask.after))
     if before.size != after.size:
@@ -82,7 +93,15 @@ def _read(ask: Ask) -> tuple[Photo, Photo, Mask | None]:
         raise InkoverError(
             f"{ask.before} is {width} x {height} px and {ask.after} {wide} x {tall}: resize the edited one to the photo"
         )
-    return before, after, None if ask.mask is None else read_mask(ask.mask, before.size)
+    return before, after
+
+
+def _drags(typed: Sequence[str], size: tuple[int, int]) -> list[Drag]:
+    if not typed:
+        return []
+    from inkover.measure import drag
+
+    return [drag.parse(one, size) for one in typed]
 
 
 def say_unread(encoder: Encoder, source: str | None, target: str | None, manner: Manner) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # what looks with networks is imported where it is given
     from torch import Tensor
 
     from inkover.measure.clip import Views
+    from inkover.measure.drag import Dragged
+    from inkover.measure.faces import Likenesses
     from inkover.measure.lpips import Lpips
     from inkover.measure.structure import Structure
     from inkover.photo import Photo
@@ -27,11 +29,14 @@ Better = Literal["higher", "lower", "neither"]
 
 NEEDS = {
     "mask": "--mask FILE, white where the edit is",
+    "true_mask": "--true-mask FILE, white where the edit was to be",
     "source": "--from TEXT, what the photo shows",
     "target": "--to TEXT, what the edited photo shall show",
     "clip": "--clip FOLDER, a CLIP of transformers, or --clip tabletop",
     "dino": "--dino FOLDER, a DINO ViT of transformers",
     "lpips": "--lpips FILE, torchvision's alexnet, vgg16 or squeezenet1_1 as safetensors",
+    "faces": "--faces FOLDER, OpenCV Zoo's YuNet and SFace",
+    "drag": '--drag "X,Y -> X,Y", from where to where, in pixels of the photo',
 }
 """How each thing that a measure may need is given."""
 
@@ -57,6 +62,9 @@ class Pair:
     clip: Views | None = None
     dino: Structure | None = None
     lpips: Lpips | None = None
+    faces: Likenesses | None = None
+    drag: Dragged | None = None
+    true_mask: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +208,36 @@ def _lpips(pair: Pair, before: Values, after: Values) -> float:
     return pair.lpips.distance(before, after)
 
 
+def _mask_iou(pair: Pair) -> float:
+    assert pair.mask is not None and pair.true_mask is not None
+    return quality.iou(pair.mask > 0, pair.true_mask > 0)
+
+
+def _faces(pair: Pair) -> Likenesses:
+    """Return what became of the photo's faces; Unknown where it has none."""
+    assert pair.faces is not None
+    if not pair.faces.found:
+        raise Unknown("no face is found in the photo")
+    return pair.faces
+
+
+def _identity(pair: Pair) -> float:
+    faces = _faces(pair)
+    if not faces.cosines:
+        raise Unknown("the face is lost: the edited picture shows none at its place")
+    return float(np.mean(faces.cosines))
+
+
+def _faces_kept(pair: Pair) -> float:
+    faces = _faces(pair)
+    return len(faces.cosines) / faces.found
+
+
+def _drag_distance(pair: Pair) -> float:
+    assert pair.drag is not None
+    return pair.drag.distance
+
+
 MEASURES = (
     Measure(
         "mse",
@@ -276,6 +314,13 @@ MEASURES = (
         ("mask",),
     ),
     Measure(
+        "mask_iou",
+        "higher",
+        "How well --mask fits --true-mask: the pixels over 0 in both over those over 0 in either.",
+        _mask_iou,
+        ("mask", "true_mask"),
+    ),
+    Measure(
         "clip",
         "higher",
         "How well the edited picture fits --to: 100 times CLIP's cosine, at least 0.",
@@ -337,6 +382,34 @@ MEASURES = (
         "PIE-Bench's background LPIPS, there with squeezenet1_1: the mask made black in both.",
         lambda pair: _lpips(pair, *without_mask(pair)),
         ("mask", "lpips"),
+    ),
+    Measure(
+        "identity",
+        "higher",
+        "Whether faces stayed who they were: the mean of SFace's cosines, of one person from 0.363 on.",
+        _identity,
+        ("faces",),
+    ),
+    Measure(
+        "faces_kept",
+        "higher",
+        "Which share of the photo's faces the edited picture shows at their places, 1 for all.",
+        _faces_kept,
+        ("faces",),
+    ),
+    Measure(
+        "drag_distance",
+        "lower",
+        "How far what was dragged came to lie from where it was to be: the mean of the drags, in pixels.",
+        _drag_distance,
+        ("drag", "dino"),
+    ),
+    Measure(
+        "drag_distance_relative",
+        "lower",
+        "The same over the photo's diagonal.",
+        lambda pair: _drag_distance(pair) / math.hypot(*pair.before.shape[:2]),
+        ("drag", "dino"),
     ),
 )
 """All measures, in the order in which they are shown."""

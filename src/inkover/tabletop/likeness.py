@@ -33,6 +33,11 @@ class Likeness:
         return self.seen(photos) @ self.read(captions).T
 
     @property
+    def side(self) -> int:
+        """Return the side of the square that the image encoder sees, in pixels."""
+        return int(self.image.config.image_size)
+
+    @property
     def window(self) -> int:
         """Return how many tokens of a caption are read."""
         return int(self.text.config.max_position_embeddings)
@@ -41,8 +46,7 @@ class Likeness:
     def seen(self, photos: NDArray[np.uint8]) -> Tensor:
         """Return a vector of length 1 for each photo (n, H, W, 3)."""
         x = torch.from_numpy(photos).permute(0, 3, 1, 2).float() / 255
-        side = self.image.config.image_size
-        x = F.interpolate(x, size=(side, side), mode="bilinear", antialias=True)
+        x = F.interpolate(x, size=(self.side, self.side), mode="bilinear", antialias=True)
         mean, spread = (torch.tensor(v).view(1, 3, 1, 1) for v in (self.mean, self.spread))
         return F.normalize(self.image(pixel_values=(x - mean) / spread).image_embeds.float(), dim=-1)
 

@@ -28,19 +28,19 @@ SIDE = 64  # of the two pictures that it looks at, in pixels
 Box = tuple[float, float, float, float]  # y0, x0, y1, x1 in pixels
 
 
-def cut(pixels: NDArray[np.uint8], box: Box, margin: float = 0.12) -> NDArray[np.uint8]:
-    """Return the square around a box, edges repeated past the photo's, resized to (SIDE, SIDE, 3)."""
+def cut(pixels: NDArray[np.uint8], box: Box, margin: float = 0.12, side: int = SIDE) -> NDArray[np.uint8]:
+    """Return the square around a box, edges repeated past the photo's, resized to (side, side, 3)."""
     import cv2
 
     y0, x0, y1, x1 = box
     half = max(y1 - y0, x1 - x0) * (0.5 + margin)
     cy, cx = (y0 + y1) / 2, (x0 + x1) / 2
-    scale = 2 * half / SIDE
+    scale = 2 * half / side
     if scale > 1:  # an area average, or small patterns turn into others
         pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.4 * scale, borderType=cv2.BORDER_REPLICATE), np.uint8)
     back = np.array([[scale, 0, cx - half + scale / 2 - 0.5], [0, scale, cy - half + scale / 2 - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    piece = cv2.warpAffine(pixels, back, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    piece = cv2.warpAffine(pixels, back, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(piece, np.uint8)
 
 

@@ -46,7 +46,7 @@ def figures(rng: np.random.Generator, skill: float) -> dict[str, Any]:
     return {
         "success": bool(rng.random() < skill), "wanted": True, "rest": bool(rng.random() < 0.8),
         "psnr_changed": float(rng.normal(15, 3)), "ssim_changed": float(rng.random()),
-        "psnr_outside": float(rng.normal(20 + 10 * skill, 2)), "mask_iou": None, "samples": 140,
+        "psnr_outside": float(rng.normal(20 + 10 * skill, 2)), "mask_iou": None, "samples": 140, "evaluated": 140,
         "seconds": float(rng.gamma(9)),
     }  # fmt: skip
 

@@ -211,9 +211,9 @@ def test_the_best_is_marked_only_among_the_methods_and_among_many_cases(tmp_path
 def test_what_is_lacking_for_a_picture_is_named_by_its_option(tmp_path: Path) -> None:
     own = made_up.Drawn(METHODS, view=GIVEN)
     settings = {"dataset": "cases", "seed": 0}
-    clip = [Line("c", "k", "sdedit", {"clip": 20.0, "samples": 1, "seconds": 1.0})]
-    rest = [Line("c", "k", "sdedit", {"structure": 0.1, "samples": 1, "seconds": 1.0})]
-    both = [Line("c", "k", "sdedit", {"structure": 0.1, "clip": 20.0, "samples": 1, "seconds": 1.0})]
+    clip = [Line("c", "k", "sdedit", {"clip": 20.0, "samples": 1, "evaluated": 1, "seconds": 1.0})]
+    rest = [Line("c", "k", "sdedit", {"structure": 0.1, "samples": 1, "evaluated": 1, "seconds": 1.0})]
+    both = [Line("c", "k", "sdedit", {"structure": 0.1, "clip": 20.0, "samples": 1, "evaluated": 1, "seconds": 1.0})]
     without_rest, without_clip, whole = (
         page_of(tmp_path / str(k), own, lines, settings) for k, lines in enumerate((clip, rest, both))
     )
@@ -306,7 +306,10 @@ def test_a_model_is_a_papers_where_its_lock_says_so(tmp_path: Path, monkeypatch:
 
 def test_a_page_with_numbers_of_papers_has_ours_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(papers, "got_as", lambda name: papers.SD14[0])
-    lines = [Line(x.case, x.kind, x.method, {"pie_psnr": 25.0, "samples": 1, "seconds": 1.0}) for x in pie_bench()]
+    lines = [
+        Line(x.case, x.kind, x.method, {"pie_psnr": 25.0, "samples": 1, "evaluated": 1, "seconds": 1.0})
+        for x in pie_bench()
+    ]
     settings = {"dataset": "pie-bench", "seed": 0, "use_mask": False}
     page = page_of(tmp_path, made_up.Drawn(("p2p",), view=GIVEN), lines, settings)
     table = page[page.index('<section id="papers"') : page.index('<section id="pictures"')]

@@ -104,9 +104,9 @@ def _measures(report: Report) -> Iterator[str]:
         )
     yield (
         f'<p class="note">Each number is the mean over the cases, in brackets its {LEVEL} interval by '
-        f"percentile bootstrap: {intervals.RESAMPLES:,} times, cases are drawn with replacement, as many as there are (seed "
-        f"{intervals.SEED}), and {LEVEL} of the means lie between the bounds. Proportions are done the "
-        "same way; where all cases agree the interval has no width, and says less than it seems. The interval is about "
+        f"percentile bootstrap: {intervals.RESAMPLES:,} times, cases are drawn with replacement, as many as there are "
+        f"(seed {intervals.SEED}), and {LEVEL} of the means lie between the bounds. Proportions are done the same way; "
+        "where all cases agree the interval has no width, and says less than it seems. The interval is about "
         "other cases of this kind, not about other seeds of the noise.</p>"
     )
     yield (

@@ -1,25 +1,24 @@
-"""Inkover beside diffusers: DiffEdit and LEDITS++ on the same weights and the same exact edits, in one run.
+"""Inkover beside diffusers: DiffEdit, LEDITS++ and img2img on the same weights and the same exact edits, in one run.
 
-``python benchmarks/peers.py [--cases N] [--edit recolour]``: both run in one process, in float32, by turns, each at its
-defaults, and the peers at other switches too: DiffEdit at a lower guidance, LEDITS++ with both its masks. Counted are
-the rows that the U-Net is asked; timed is the edit alone, from picture to picture. What is drawn outside the true
-change is compared before anything is laid over the photo.
+``python benchmarks/peers.py [--cases N] [--seed S] [--edit recolour] [--json]``: all run in one process, in float32, by
+turns: Inkover at its defaults, diffusers at its own, and diffusers at the switches that serve it best here (Inkover's
+guidance; LEDITS++ with both its masks). Counted are the rows that the U-Net is asked; timed is the edit alone, from
+picture to picture. What is drawn outside the true change is compared before anything is laid over the photo. Memory is
+the most that tensors held at a time while one edit ran, over what they held before, as the profiler has it.
 
-``--memory`` measures LEDITS++ of both houses at 128, 256 and 512 px instead, ten steps from latent to latent: the most
-memory that the process held, less what it held before (Linux).
+``--growth`` measures LEDITS++ of both houses at 128, 256 and 512 px instead, ten steps from latent to latent: memory,
+and the time of an edit.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
+import json
+import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
-from dataclasses import dataclass, field
-from multiprocessing import get_context
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -29,25 +28,47 @@ from PIL import Image
 
 import inkover
 from inkover.measure.judge import judge
-from inkover.measure.quality import psnr
+from inkover.measure.quality import iou, psnr
 from inkover.models.quiet import quiet
 from inkover.photo import Photo
 from inkover.tabletop import folder, probe
 from inkover.tabletop.edits import Edit, case
 
 Picture = NDArray[np.uint8]
-Run = Callable[[Edit, Picture, int], tuple[Picture, Picture]]
-"""An edit, the photo and a seed -> the result, and what the network drew before anything was laid over it."""
 
 
-@dataclass
-class Tally:
-    """What one of them came to."""
+@dataclass(frozen=True)
+class Made:
+    """What an edit came to: the result, what was drawn before anything was laid over, the mask where one was found."""
 
-    success: list[bool] = field(default_factory=list)
-    outside: list[float] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
+    picture: Picture
+    drawn: Picture
+    mask: NDArray[np.bool_] | None
+
+
+Run = Callable[[Edit, Picture, int], Made]
+"""An edit, the photo and a seed -> what came of it."""
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A method of a house, at some switches."""
+
+    method: str
+    house: str
+    run: Run
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One entrant on one case."""
+
+    success: bool
+    inside: float
+    outside: float
+    iou: float | None
+    rows: int
+    seconds: float
 
 
 class Rows:
@@ -68,28 +89,31 @@ class Rows:
 def ours(editor: inkover.Editor, method: str, **settings: Any) -> Run:
     """Edit with a method of Inkover; nothing is remembered from edit to edit."""
 
-    def run(edit: Edit, before: Picture, seed: int) -> tuple[Picture, Picture]:
+    def run(edit: Edit, before: Picture, seed: int) -> Made:
         result = editor.edit(
             Photo.from_array(before), source=edit.source, target=edit.target, method=method, seed=seed, **settings
         )
         drawn = before if result.drawn is None else np.rint(255 * result.drawn.after).astype(np.uint8)
-        return result.photo.pixels, drawn
+        return Made(result.photo.pixels, drawn, None if result.found is None else result.found > 0)
 
     return run
 
 
-def their_diffedit(pipeline: Any, guidance: float) -> Run:
+def their_diffedit(pipeline: Any, guidance: float, inversion_guidance: float) -> Run:
     """Edit with diffusers' DiffEdit, in its three calls."""
 
-    def run(edit: Edit, before: Picture, seed: int) -> tuple[Picture, Picture]:
+    def run(edit: Edit, before: Picture, seed: int) -> Made:
         image, generator = Image.fromarray(before), torch.Generator().manual_seed(seed)
         mask = pipeline.generate_mask(image=image, source_prompt=edit.source, target_prompt=edit.target,
                                       generator=generator)  # fmt: skip
-        latents = pipeline.invert(prompt=edit.source, image=image, generator=generator).latents
+        latents = pipeline.invert(prompt=edit.source, image=image, guidance_scale=inversion_guidance,
+                                  generator=generator).latents  # fmt: skip
         drawn = pipeline(prompt=edit.target, mask_image=mask, image_latents=latents, negative_prompt=edit.source,
                          guidance_scale=guidance, generator=generator, output_type="np").images[0]  # fmt: skip
-        picture = np.rint(255 * drawn).astype(np.uint8)
-        return picture, picture
+        grown = np.kron(
+            mask[0] > 0.5, np.ones([side // cells for side, cells in zip(before.shape[:2], mask[0].shape, strict=True)])
+        )
+        return whole(drawn, grown > 0)
 
     return run
 
@@ -97,65 +121,121 @@ def their_diffedit(pipeline: Any, guidance: float) -> Run:
 def their_ledits(pipeline: Any, **switches: Any) -> Run:
     """Edit with diffusers' LEDITS++."""
 
-    def run(edit: Edit, before: Picture, seed: int) -> tuple[Picture, Picture]:
+    def run(edit: Edit, before: Picture, seed: int) -> Made:
         generator = torch.Generator().manual_seed(seed)
         side = {"height": before.shape[0], "width": before.shape[1]}
         pipeline.invert(image=Image.fromarray(before), source_prompt="", generator=generator, **side)
-        drawn = pipeline(editing_prompt=[edit.target], generator=generator, output_type="np", **switches).images[0]
-        picture = np.rint(255 * drawn).astype(np.uint8)
-        return picture, picture
+        return whole(
+            pipeline(editing_prompt=[edit.target], generator=generator, output_type="np", **switches).images[0]
+        )
 
     return run
 
 
-def pipelines(editor: inkover.Editor, rows: Rows) -> tuple[Any, Any]:
-    """Return diffusers' DiffEdit and LEDITS++ around the editor's networks."""
+def their_img2img(pipeline: Any, **switches: Any) -> Run:
+    """Edit with diffusers' img2img."""
+
+    def run(edit: Edit, before: Picture, seed: int) -> Made:
+        generator = torch.Generator().manual_seed(seed)
+        image = Image.fromarray(before)
+        return whole(pipeline(edit.target, image, generator=generator, output_type="np", **switches).images[0])
+
+    return run
+
+
+def whole(drawn: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> Made:
+    """Return what a pipeline drew, which lays nothing over the photo."""
+    picture = np.rint(255 * drawn).astype(np.uint8)
+    return Made(picture, picture, mask)
+
+
+def pipelines(editor: inkover.Editor, rows: Rows) -> dict[str, Any]:
+    """Return diffusers' pipelines around the editor's networks."""
     from diffusers import (
         DDIMInverseScheduler,
         DPMSolverMultistepScheduler,
         LEditsPPPipelineStableDiffusion,
         StableDiffusionDiffEditPipeline,
+        StableDiffusionImg2ImgPipeline,
         StableDiffusionPipeline,
     )
 
     with quiet():
         base = StableDiffusionPipeline.from_pretrained(folder(), safety_checker=None, torch_dtype=torch.float32)
-        plain = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
         held: Any = editor.model
-        # a copy each: diffusers' LEDITS++ leaves its own attention in the network
-        theirs = [rows.watching(deepcopy(held.parts.unet)) for _ in range(2)]
-        parts = {"vae": held.parts.vae, "text_encoder": held.parts.text_encoder, "tokenizer": held.parts.tokenizer}
-        diffedit = StableDiffusionDiffEditPipeline(
-            **parts, **plain, unet=theirs[0], scheduler=base.scheduler,
-            inverse_scheduler=DDIMInverseScheduler.from_config(base.scheduler.config),
-        )  # fmt: skip
+
+        def parts() -> dict[str, Any]:
+            # a copy each: diffusers' LEDITS++ leaves its own attention in the network
+            return {
+                "vae": held.parts.vae, "text_encoder": held.parts.text_encoder, "tokenizer": held.parts.tokenizer,
+                "unet": rows.watching(deepcopy(held.parts.unet)), "safety_checker": None, "feature_extractor": None,
+                "requires_safety_checker": False,
+            }  # fmt: skip
+
         solver = DPMSolverMultistepScheduler.from_config(
             base.scheduler.config, algorithm_type="sde-dpmsolver++", solver_order=2
         )
-        ledits = LEditsPPPipelineStableDiffusion(**parts, **plain, unet=theirs[1], scheduler=solver)
-    for pipeline in (diffedit, ledits):
+        inverse = DDIMInverseScheduler.from_config(base.scheduler.config)
+        made = {
+            "DiffEdit": StableDiffusionDiffEditPipeline(**parts(), scheduler=base.scheduler, inverse_scheduler=inverse),
+            "LEDITS++": LEditsPPPipelineStableDiffusion(**parts(), scheduler=solver),
+            "img2img": StableDiffusionImg2ImgPipeline(**parts(), scheduler=base.scheduler),
+        }
+    for pipeline in made.values():
         pipeline.set_progress_bar_config(disable=True)
-    return diffedit, ledits
+    return made
 
 
-def entrants(editor: inkover.Editor, rows: Rows) -> dict[str, Run]:
-    """Put both houses' methods together around one set of networks."""
-    diffedit, ledits = pipelines(editor, rows)
-    return {
-        "DiffEdit, Inkover": ours(editor, "diffedit"),
-        "DiffEdit, diffusers": their_diffedit(diffedit, 7.5),
-        "DiffEdit at guidance 5, diffusers": their_diffedit(diffedit, 5.0),
-        "LEDITS++, Inkover": ours(editor, "ledits++", source_guidance=1.0),
-        "LEDITS++, diffusers": their_ledits(ledits),
-        "LEDITS++ with both masks, diffusers": their_ledits(ledits, use_cross_attn_mask=True, use_intersect_mask=True),
-    }
+def entrants(editor: inkover.Editor, rows: Rows) -> list[Entrant]:
+    """Put both houses' methods together around one set of networks; of each method, Inkover first."""
+    theirs = pipelines(editor, rows)
+    both_masks = {"use_cross_attn_mask": True, "use_intersect_mask": True}
+    return [
+        Entrant("DiffEdit", "Inkover", ours(editor, "diffedit")),
+        Entrant("DiffEdit", "diffusers", their_diffedit(theirs["DiffEdit"], 7.5, 7.5)),
+        Entrant("DiffEdit", "diffusers, guidance 4, plain inversion", their_diffedit(theirs["DiffEdit"], 4.0, 1.0)),
+        Entrant("LEDITS++", "Inkover", ours(editor, "ledits++", source_guidance=1.0)),
+        Entrant("LEDITS++", "diffusers", their_ledits(theirs["LEDITS++"])),
+        Entrant("LEDITS++", "diffusers, both masks", their_ledits(theirs["LEDITS++"], **both_masks)),
+        Entrant("img2img", "Inkover", ours(editor, "sdedit")),
+        Entrant("img2img", "diffusers", their_img2img(theirs["img2img"])),
+        Entrant("img2img", "diffusers, guidance 4", their_img2img(theirs["img2img"], guidance_scale=4.0)),
+    ]
 
 
-def mask_seconds(editor: inkover.Editor, cases: int, kind: str, seed: int) -> tuple[float, float]:
+def peak(run: Callable[[], object]) -> float:
+    """Return the most that tensors held at a time while something ran, over what they held before, in MiB."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        run()
+    events = [one for one in profiler.profiler.kineto_results.events() if one.name() == "[memory]"]
+    held = np.cumsum([one.nbytes() for one in sorted(events, key=lambda one: one.start_ns())])
+    return float(held.max()) / 2**20
+
+
+def trials(editor: inkover.Editor, runs: list[Entrant], rows: Rows, cases: list[Edit], seed: int) -> list[list[Trial]]:
+    """Return every entrant's trials, by turns on every case."""
+    judging, found = probe.load(folder()), [list[Trial]() for _ in runs]
+    for index, edit in enumerate(cases):
+        before, true, change = edit.truth(editor.model.resolution)
+        for entrant, mine in zip(runs, found, strict=True):
+            rows.count, start = 0, time.perf_counter()
+            with quiet():
+                made = entrant.run(edit, before, seed + index)
+            seconds = time.perf_counter() - start
+            verdict = judge(judging, edit, before, true, made.picture)
+            apart = psnr(made.picture, true, change), psnr(made.drawn, before, ~change)
+            fits = None if made.mask is None else iou(made.mask, change)
+            mine.append(Trial(verdict.success, *apart, fits, rows.count, seconds))
+        print(".", end="", file=sys.stderr, flush=True)
+    return found
+
+
+def mask_seconds(editor: inkover.Editor, cases: list[Edit]) -> tuple[float, float]:
     """Return the median seconds of DiffEdit's mask alone, of Inkover and of diffusers, by turns."""
-    pipeline, found = pipelines(editor, Rows())[0], (list[float](), list[float]())
-    for index in range(cases):
-        edit = case(kind, seed, index)
+    pipeline, found = pipelines(editor, Rows())["DiffEdit"], (list[float](), list[float]())
+    for edit in cases:
         before = edit.truth(editor.model.resolution)[0]
 
         def ours_looks(edit: Edit = edit, before: Picture = before) -> object:
@@ -168,28 +248,51 @@ def mask_seconds(editor: inkover.Editor, cases: int, kind: str, seed: int) -> tu
 
         for look, seconds in zip((ours_looks, theirs_looks), found, strict=True):
             start = time.perf_counter()
-            look()
+            with quiet():
+                look()
             seconds.append(time.perf_counter() - start)
     return float(np.median(found[0])), float(np.median(found[1]))
 
 
+def means(entrant: Entrant, mine: list[Trial], memory: float) -> dict[str, Any]:
+    """Return what an entrant came to."""
+    fits = [one.iou for one in mine if one.iou is not None]
+    return {
+        "method": entrant.method,
+        "house": entrant.house,
+        "success": float(np.mean([one.success for one in mine])),
+        "inside": float(np.mean([one.inside for one in mine])),
+        "outside": float(np.mean([one.outside for one in mine])),
+        "iou": float(np.mean(fits)) if fits else None,
+        "rows": float(np.mean([one.rows for one in mine])),
+        "seconds": float(np.median([one.seconds for one in mine])),
+        "memory": memory,
+    }
+
+
+def table(found: list[dict[str, Any]]) -> list[str]:
+    """Return the table as Markdown; seconds, rows and memory of the others are over Inkover's too."""
+    lines = [
+        "| method | of | success | PSNR inside | PSNR outside, before paste-back | mask IoU | rows | seconds | MiB |",
+        "|---" * 9 + "|",
+    ]
+    for one in found:
+        mine = next(other for other in found if other["method"] == one["method"])
+
+        def over(name: str, digits: int, one: dict[str, Any] = one, mine: dict[str, Any] = mine) -> str:
+            ratio = "" if one is mine else f" ({one[name] / mine[name]:.2f})"
+            return f"{one[name]:.{digits}f}{ratio}"
+
+        lines.append(
+            f"| {one['method']} | {one['house']} | {one['success']:.0%} | {one['inside']:.1f} dB | "
+            f"{one['outside']:.1f} dB | {'-' if one['iou'] is None else format(one['iou'], '.2f')} | "
+            f"{over('rows', 0)} | {over('seconds', 1)} | {over('memory', 1)} |"
+        )
+    return lines
+
+
 STEPS = 10
 SIDES = (128, 256, 512)
-
-
-def held(field: str) -> float:
-    """Return a field of the process's status, in MiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(float(line.split()[1]) / 1024 for line in lines if line.startswith(field))
-
-
-def peak(run: Callable[[], object]) -> float:
-    """Return how much more memory was held at most while something ran, in MiB."""
-    gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")  # the most so far is what is held now
-    before = held("VmRSS")
-    run()
-    return held("VmHWM") - before
 
 
 def ours_at(editor: inkover.Editor, side: int) -> Callable[[], object]:
@@ -208,7 +311,7 @@ def ours_at(editor: inkover.Editor, side: int) -> Callable[[], object]:
 
 def theirs_at(editor: inkover.Editor, side: int) -> Callable[[], object]:
     """Return LEDITS++ of diffusers at a size."""
-    pipeline, photo = pipelines(editor, Rows())[1], Image.fromarray(case("recolour", 0, 0).truth(side)[0])
+    pipeline, photo = pipelines(editor, Rows())["LEDITS++"], Image.fromarray(case("recolour", 0, 0).truth(side)[0])
     size = {"height": side, "width": side}
 
     def run() -> object:
@@ -218,27 +321,20 @@ def theirs_at(editor: inkover.Editor, side: int) -> Callable[[], object]:
     return run
 
 
-HOUSES = {"Inkover": ours_at, "diffusers": theirs_at}
-
-
-def alone(house: str, side: int) -> float:
-    """Measure one house at one size; in a process of its own, since what is freed may stay with the process."""
-    torch.set_num_threads(1)
-    editor = inkover.Editor.load("tabletop", remember=False)
-    with quiet():
-        HOUSES[house](editor, 64)()  # what is set up once is no part of it
-        return peak(HOUSES[house](editor, side))
-
-
-def memory() -> None:
-    """Print what LEDITS++ of both houses holds at several sizes."""
-    print(f"LEDITS++ of one concept, {STEPS} steps, float32: the most memory held while it ran, over before")
+def growth(editor: inkover.Editor) -> None:
+    """Print what LEDITS++ of both houses holds and takes at several sizes."""
+    print(f"LEDITS++ of one concept, {STEPS} steps, float32")
+    print("| side | Inkover, MiB | diffusers, MiB | Inkover, s | diffusers, s |\n|---|---|---|---|---|")
     for side in SIDES:
-        found = []
-        for house in HOUSES:
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as own:
-                found.append(f"{house} {own.submit(alone, house, side).result():6.0f} MiB")
-        print(f"{side:4} px  {'  '.join(found)}", flush=True)
+        cells = dict[str, tuple[float, float]]()
+        for house, at in {"Inkover": ours_at, "diffusers": theirs_at}.items():
+            run = at(editor, side)
+            with quiet():
+                held, start = peak(run), time.perf_counter()
+                run()
+            cells[house] = held, time.perf_counter() - start
+        (our_most, our_time), (their_most, their_time) = cells.values()
+        print(f"| {side} px | {our_most:.1f} | {their_most:.1f} | {our_time:.2f} | {their_time:.2f} |", flush=True)
 
 
 def main() -> None:
@@ -248,37 +344,34 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--growth", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    if given.memory:
-        memory()
+    editor = inkover.Editor.load("tabletop", remember=False)
+    if given.growth:
+        growth(editor)
         return
-    editor, judging = inkover.Editor.load("tabletop", remember=False), probe.load(folder())
     held: Any = editor.model
     rows = Rows()
     runs = entrants(editor, rows)
     rows.watching(held.parts.unet)
-    tallies = {name: Tally() for name in runs}
-    for index in range(given.cases):
-        edit = case(given.edit, given.seed, index)
-        before, true, change = edit.truth(editor.model.resolution)
-        for name, run in runs.items():
-            rows.count, start = 0, time.perf_counter()
-            with quiet():
-                result, drawn = run(edit, before, given.seed + index)
-            tally = tallies[name]
-            tally.seconds.append(time.perf_counter() - start)
-            tally.rows.append(rows.count)
-            tally.success.append(judge(judging, edit, before, true, result).success)
-            tally.outside.append(psnr(drawn, before, ~change))
+    cases = [case(given.edit, given.seed, index) for index in range(given.cases)]
+    found = trials(editor, runs, rows, cases, given.seed)
+    before = cases[0].truth(editor.model.resolution)[0]
     with quiet():
-        looks = mask_seconds(editor, given.cases, given.edit, given.seed)
-    print(f"{given.edit}, {given.cases} cases, {given.threads} threads, float32")
-    for name, tally in tallies.items():
-        print(f"{name:36} success {np.mean(tally.success):5.1%}  outside {np.mean(tally.outside):5.1f} dB  "
-              f"rows {np.mean(tally.rows):6.1f}  {np.median(tally.seconds):6.2f} s")  # fmt: skip
-    print(f"DiffEdit's mask alone: Inkover {looks[0]:.2f} s, diffusers {looks[1]:.2f} s, {looks[0] / looks[1]:.2f}")
+        memory = [peak(lambda one=one: one.run(cases[0], before, given.seed)) for one in runs]
+    rowed = [means(*one) for one in zip(runs, found, memory, strict=True)]
+    ours_looks, theirs_looks = mask_seconds(editor, cases)
+    if given.json:
+        asked = {name: getattr(given, name) for name in ("edit", "cases", "seed", "threads")}
+        raw = [{"entrant": asdict(one) | {"run": None}, "trials": [asdict(trial) for trial in mine]}
+               for one, mine in zip(runs, found, strict=True)]  # fmt: skip
+        print(json.dumps({**asked, "rows": rowed, "mask_seconds": [ours_looks, theirs_looks], "trials": raw}))
+        return
+    print(f"\n{given.edit}, {given.cases} cases, {given.threads} threads, float32; in parentheses: over Inkover's\n")
+    print("\n".join(table(rowed)))
+    print(f"\nDiffEdit's mask alone: Inkover {ours_looks:.2f} s, diffusers {theirs_looks:.2f} s")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from inkover.diffusion import straight
 from inkover.diffusion.level import At, Level, Levels, Prediction
 from inkover.diffusion.schedule import Spacing, cumulative, levels, scaled_linear
 from inkover.errors import InkoverError
-from inkover.methods.contract import Task
+from inkover.methods.contract import Cut, Task
 from inkover.models.contract import Text
 
 quick = settings(max_examples=25, deadline=None)  # for property tests that run a method
@@ -202,6 +202,9 @@ class Ledger:
 
     def acted(self, concept: int, mask: Tensor) -> None:
         assert mask.ndim == 4
+
+    def compared(self, concept: int, cut: Cut) -> None:
+        assert cut.found.shape == cut.mask.shape
 
 
 def picture(

@@ -19,10 +19,16 @@ from inkover.measure.given import Given
 from inkover.measure.journal import Line
 from inkover.measure.scores import MEASURES
 from inkover.measure.seeing import Networks
+from inkover.measure.variants import Variant
 from tiny import tiny_folder
 
 SEEING = {"clip", "dino", "lpips", "faces", "drag", "true_mask"}
 PIXELS = [measure.name for measure in MEASURES if not SEEING & {*measure.needs}]
+
+
+def named(*labels: str) -> list[Variant]:
+    """Return variants that are called so."""
+    return [Variant(label, label, {}, None) for label in labels]
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +149,7 @@ def test_a_run_is_resumed_where_its_photos_are_the_same(
 
 
 def test_means_leave_out_what_is_no_number_and_count_it() -> None:
-    plan = Given("cases", ["m", "n"], (), 0, None, False, Networks())
+    plan = Given("cases", named("m", "n"), (), 0, False, Networks())
     figures = ({"mse": 1.0, "psnr": None}, {"mse": 2.0, "psnr": 30.0}, {"mse": 6.0, "psnr": None})
     lines = [Line(f"c{k}", "k", "m", one | {"samples": 4, "seconds": 1.0}) for k, one in enumerate(figures)]
     (row,) = plan.rows(lines)
@@ -192,6 +198,6 @@ def test_the_truth_is_compared_inside_the_mask(tmp_path: Path) -> None:
     mask = case.read_mask(before.size)
     assert mask is not None
     mixed = np.where(mask[..., None] > 0, true.pixels, before.pixels)
-    plan = Given("cases", ["m"], (case,), 0, None, False, Networks())
+    plan = Given("cases", named("m"), (case,), 0, False, Networks())
     assert plan._figures(case, before, Photo.from_array(mixed), mask)["psnr_truth"] is None  # equal there: infinite
     assert plan._figures(case, before, before, mask)["psnr_truth"] is not None

@@ -143,6 +143,70 @@ def edit(
     )
 
 
+@app.command()
+def explain(
+    context: typer.Context,
+    photo: o.PhotoFile,
+    output: o.PageOutput,
+    to: o.To = None,
+    source: o.From = "",
+    add: o.Add = [],  # noqa: B006 - as above
+    remove: o.Remove = [],  # noqa: B006 - as above
+    change: o.Change = [],  # noqa: B006 - as above
+    save_result: o.SaveResult = None,
+    method: o.MethodName = None,
+    mask: o.MaskFile = None,
+    grow: o.Grow = None,
+    feather: o.Feather = None,
+    negative: o.Negative = None,
+    steps: o.Steps = None,
+    strength: o.Strength = None,
+    guidance: o.Guidance = None,
+    sampler: o.Sampler = None,
+    inversion: o.Inversion = None,
+    set_: o.Set = [],  # noqa: B006 - as above
+    cleanup: o.Cleanup = None,
+    windows: o.Windows = False,
+    seed: o.Seed = None,
+    model: o.Model = None,
+    config: o.Config = None,
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    max_pixels: o.MaxPixels = PIXELS,
+    no_mark: o.NoMark = False,
+    no_cache: o.NoCache = False,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+    force: o.Force = False,
+) -> None:
+    """Make an edit, and a page that shows what happened in it: noise, words, mask, change and cost."""
+    from inkover.app.request import Ask, Engine, Manner
+    from inkover.measure.explain import command
+
+    named = {"negative": negative, "steps": steps, "strength": strength, "guidance": guidance, "sampler": sampler}
+    named["inversion"] = inversion
+    ask = Ask(
+        photo=photo,
+        to=to,
+        source=source,
+        method=method,
+        seed=seed,
+        mask=mask,
+        grow=grow,
+        feather=feather,
+        cleanup=cleanup,
+        named=named,
+        knobs=tuple(set_),
+        max_pixels=max_pixels,
+        add=tuple(add),
+        remove=tuple(remove),
+        change=tuple(change),
+        windows=windows,
+    )
+    wanted = command.Wanted(output, save_result, force, not no_mark, context.obj)
+    command.run(ask, Engine(model, config, device, dtype, not no_cache), wanted, Manner(json, quiet))
+
+
 @app.command("mask")
 def mask_(
     photo: o.PhotoFile,
@@ -401,5 +465,6 @@ def bench(context: typer.Context) -> None:
     """Measure methods over a dataset: a little world whose answers are known, PIE-Bench, photos of your own."""
     from inkover.measure.command import app as measures
 
-    code = typer.main.get_command(measures).main(context.args, prog_name="inkover bench", standalone_mode=False)
+    command = typer.main.get_command(measures)
+    code = command.main(context.args, prog_name="inkover bench", standalone_mode=False, obj=context.obj)
     raise typer.Exit(code if isinstance(code, int) else 0)

@@ -73,7 +73,7 @@ def _checked(ask: Ask, wanted: Files, recipe_file: Path | None) -> Job:
     recipe = None if recipe_file is None or written is not None else Recipe.read(recipe_file)
     if recipe is None:
         ask = written or ask
-        wish, mask, file = _from_options(ask)
+        wish, mask, file = from_options(ask)
     else:
         _once(wanted)
         wish = asked.from_recipe(recipe, photos.read(ask.photo, ask.max_pixels))
@@ -85,12 +85,13 @@ def _checked(ask: Ask, wanted: Files, recipe_file: Path | None) -> Job:
     used = [path for path in (ask.photo, given_mask, recipe_file, own_mask, *wish.mask_files()) if path is not None]
     for one in targets:
         _check_targets(one, used, wanted.force)
-        _check_alpha(wish, one.output)
+        check_alpha(wish, one.output)
     mark = wanted.mark and (recipe is None or recipe.mark)
     return Job(wish, mask, file, recipe, targets, mark, defaults, time.perf_counter() - start)
 
 
-def _from_options(ask: Ask) -> tuple[Wish, Mask | None, File | None]:
+def from_options(ask: Ask) -> tuple[Wish, Mask | None, File | None]:
+    """Return what the options ask for, checked, and the mask where a file gives one."""
     wish = request.wish(ask)
     if ask.mask is None or wish.where is not None:
         return wish, None, None
@@ -132,10 +133,7 @@ def _targets(photo: Path, wanted: Files) -> Iterator[Targets]:
 
 def _check_targets(targets: Targets, inputs: list[Path], force: bool) -> None:
     """Refuse files that cannot be written, or that are the photo or another file of the command."""
-    photos.check_output(inputs[0], targets.output, force)
-    for path in inputs[1:]:
-        if files.same(path, targets.output):
-            raise InkoverError(f"{targets.output} is an input of this command: choose another name with -o")
+    check_photo(inputs, targets.output, force)
     taken = [*inputs, targets.output]
     sides = ((targets.mask, "--save-mask", ".png"), (targets.overlay, "--save-overlay", ".png"))
     for side, option, ending in (*sides, (targets.record, "--record", ".json")):
@@ -144,7 +142,15 @@ def _check_targets(targets: Targets, inputs: list[Path], force: bool) -> None:
             taken.append(side)
 
 
-def _check_alpha(wish: Wish, output: Path) -> None:
+def check_photo(inputs: list[Path], output: Path, force: bool) -> None:
+    """Refuse an edited photo that cannot be written, or that is the photo (the first input) or another input."""
+    photos.check_output(inputs[0], output, force)
+    for path in inputs[1:]:
+        if files.same(path, output):
+            raise InkoverError(f"{output} is an input of this command: choose another name with -o")
+
+
+def check_alpha(wish: Wish, output: Path) -> None:
     """Refuse, before any work, a format that would lose the photo's transparency."""
     if wish.photo.alpha is not None and photos.format_of(output) == "JPEG":
         other = output.with_suffix(".png")

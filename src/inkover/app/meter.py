@@ -12,7 +12,7 @@ from torch import Tensor
 from inkover.app.progress import Show, Silent
 from inkover.attention.control import Control
 from inkover.diffusion.level import At, Prediction
-from inkover.methods.contract import STAGES
+from inkover.methods.contract import STAGES, Cut
 from inkover.models.around import Around
 from inkover.models.contract import Text
 
@@ -65,6 +65,9 @@ class Meter:
         """Book where one of several concepts acted in a step."""
         before = self.acts.get(concept, Acts())
         self.acts[concept] = Acts(before.samples + 1, before.area + float((mask > 0).float().mean()))
+
+    def compared(self, concept: int, cut: Cut) -> None:
+        """Pass over what a mask was cut out of."""
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:

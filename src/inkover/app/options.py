@@ -71,6 +71,10 @@ MaskOutput = Annotated[
 GridOutput = Annotated[
     Path, typer.Option("-o", "--output", metavar="FILE", help="A page, grid.html, or a picture, grid.png.")
 ]
+PageOutput = Annotated[Path, typer.Option("-o", "--output", metavar="PAGE.html", help="Where the page goes.")]
+SaveResult = Annotated[
+    Path | None, typer.Option("--save-result", metavar="FILE", help="Write the edited photo too, as edit does.")
+]
 Methods = Annotated[list[str], typer.Option("--methods", metavar="A,B", help="Which ones; all if not given.")]
 Knob = Annotated[
     list[str], typer.Option("--knob", metavar="NAME=VALUES", help="3,5,7.5 or START:END:STEP; again for a second.")

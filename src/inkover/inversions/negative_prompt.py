@@ -11,7 +11,7 @@ from inkover.inversions.track import Track
 from inkover.knobs import check, knob
 from inkover.models.contract import Text
 
-_KEEP = {"hard": proximal.hard, "soft": proximal.soft}
+_KEEP = {"soft": proximal.soft, "hard": proximal.hard}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,9 @@ class Settings:
     rounds: int = parts.rounds_knob()
     quantile: float = knob(0.0, "the part of the change that is left out as too small; 0 leaves in all", low=0, high=1)
     threshold: str = knob(
-        "soft", "whether what stays is drawn in by as much (soft) or kept whole", choices=tuple(_KEEP)
+        "soft",
+        "whether what stays is drawn in by as much (soft) or kept whole; needs a quantile",
+        choices=tuple(_KEEP),
     )
 
     def __post_init__(self) -> None:

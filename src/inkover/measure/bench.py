@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
@@ -17,6 +16,8 @@ from inkover.app.edits import Edit as Asked
 from inkover.errors import InkoverError, nearest
 from inkover.measure.judge import Picture, judge
 from inkover.measure.quality import iou, psnr, ssim
+from inkover.measure.shared import Cost, Tracings, edited
+from inkover.measure.variants import Variant
 from inkover.photo import Photo
 from inkover.tabletop.edits import EDITS, PAIRED, Edit, case
 from inkover.tabletop.probe import Probe
@@ -32,9 +33,9 @@ UNTOUCHED, TRUTH = "untouched photo", "true edit"
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One method on one case."""
+    """One variant of a method on one case."""
 
-    method: str
+    method: str  # the variant's label
     edit: str
     success: bool
     wanted: bool
@@ -43,14 +44,15 @@ class Trial:
     ssim_changed: float
     psnr_outside: float
     mask_iou: float | None  # of two changes with a mask each: the mean
-    samples: int
-    seconds: float
+    samples: int  # of the network, alone
+    evaluated: int  # of these in fact: less what a tracing took that another variant had made
+    seconds: float  # alone
     identity: float | None = None  # of the objects that the edit does not touch; null where there is none
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The means of one method over the cases of one kind of edit."""
+    """The means of one variant over the cases of one kind of edit."""
 
     method: str
     edit: str
@@ -88,55 +90,20 @@ def check(edits: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One method, or what stands beside the methods, on one case: not yet made."""
+class Scenes:
+    """Which cases are drawn, and how."""
 
-    method: str
-    kind: str
-    index: int
-    shot: Callable[[], Shot]
+    edits: Sequence[str]
+    cases: int  # of each kind of edit
+    seed: int = 0  # of the scenes; with the case's number added that of the noise
+    side: int = 128  # of the photos, in pixels
+    things: int | None = None  # only scenes of so many objects
+    unseen: bool = False  # only pairs of kind and colour never trained on
 
-
-def run(
-    editor: Editor,
-    probe: Probe,
-    names: Sequence[str],
-    edits: Sequence[str],
-    cases: int,
-    seed: int = 0,
-    side: int = 128,
-    things: int | None = None,
-    unseen: bool = False,
-    tick: Callable[[str], None] = lambda name: None,
-) -> Iterator[Shot]:
-    """Yield every trial: for each case the untouched photo, the true edit, then each method at its defaults."""
-    for attempt in attempts(editor, probe, names, edits, cases, seed, side, things, unseen):
-        if attempt.method in names:
-            tick(f"{attempt.kind} {attempt.method}")
-        yield attempt.shot()
-
-
-def attempts(
-    editor: Editor,
-    probe: Probe,
-    names: Sequence[str],
-    edits: Sequence[str],
-    cases: int,
-    seed: int = 0,
-    side: int = 128,
-    things: int | None = None,
-    unseen: bool = False,
-    steps: int | None = None,
-) -> Iterator[Attempt]:
-    """Yield every trial before it is made, in the order of ``run``; ``steps`` is for every method."""
-    for kind in edits:
-        for index in range(cases):
-            # rendered when it is asked for, and once
-            scene = cache(partial(_scene, kind, seed, index, side, things, unseen))
-            for name in (UNTOUCHED, TRUTH):
-                yield Attempt(name, kind, index, partial(_beside, probe, name, scene))
-            for name in names:
-                yield Attempt(name, kind, index, partial(_shot, editor, probe, name, scene, seed + index, steps))
+    def scene(self, kind: str, index: int) -> Scene:
+        """Draw a case."""
+        edit = case(kind, self.seed, index, self.things, self.unseen)
+        return Scene(edit, *edit.truth(self.side))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,30 +116,46 @@ class Scene:
     change: NDArray[np.bool_]
 
 
-def _scene(kind: str, seed: int, index: int, side: int, things: int | None, unseen: bool) -> Scene:
-    edit = case(kind, seed, index, things, unseen)
-    return Scene(edit, *edit.truth(side))
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One variant, or what stands beside the methods, on one case: not yet made."""
+
+    method: str
+    kind: str
+    index: int
+    shot: Callable[[], Shot]
+
+
+def attempts(editor: Editor, probe: Probe, variants: Sequence[Variant], scenes: Scenes) -> Iterator[Attempt]:
+    """Yield every trial before it is made: for each case the untouched photo, the true edit, then each variant."""
+    for kind in scenes.edits:
+        for index in range(scenes.cases):
+            # rendered when it is asked for, and once; so is what is traced of it
+            make, tracings, seed = cache(partial(scenes.scene, kind, index)), Tracings(), scenes.seed + index
+            for name in (UNTOUCHED, TRUTH):
+                yield Attempt(name, kind, index, partial(_beside, probe, name, make))
+            for one in variants:
+                yield Attempt(one.label, kind, index, partial(_shot, editor, probe, one, make, tracings, seed))
 
 
 def _beside(probe: Probe, name: str, make: Callable[[], Scene]) -> Shot:
     """Return the trial of the untouched photo, or of the true edit."""
     scene = make()
     picture, blank = scene.before if name == UNTOUCHED else scene.true, np.zeros(scene.change.shape, np.float32)
-    trial = _trial(probe, name, scene.edit, scene.before, scene.true, scene.change, picture, picture, None, 0, 0.0)
+    trial = _trial(probe, name, scene, picture, picture, None, Cost())
     return Shot(name, scene.edit, scene.before, scene.true, picture, blank, trial)
 
 
-def _shot(editor: Editor, probe: Probe, name: str, make: Callable[[], Scene], seed: int, steps: int | None) -> Shot:
+def _shot(
+    editor: Editor, probe: Probe, variant: Variant, make: Callable[[], Scene], tracings: Tracings, seed: int
+) -> Shot:
     scene = make()
-    edit, before, true, change = scene.edit, scene.before, scene.true, scene.change
-    knobs: dict[str, Any] = {} if steps is None else {"steps": steps}
-    start = time.perf_counter()
-    result = editor.edit(Photo.from_array(before), method=name, seed=seed, **said(edit, methods.get(name)), **knobs)
-    seconds = time.perf_counter() - start
-    picture, found = result.photo.pixels, overlap(result, edit, change)
-    samples = sum(result.samples.values())
-    trial = _trial(probe, name, edit, before, true, change, picture, raw(result, before), found, samples, seconds)
-    return Shot(name, edit, before, true, picture, result.mask, trial)
+    edit, before, true = scene.edit, scene.before, scene.true
+    asked = said(edit, methods.get(variant.method)) | {"method": variant.method, "seed": seed, **variant.given}
+    result, cost = edited(editor, tracings, Photo.from_array(before), **asked)
+    picture, found = result.photo.pixels, overlap(result, edit, scene.change)
+    trial = _trial(probe, variant.label, scene, picture, raw(result, before), found, cost)
+    return Shot(variant.label, edit, before, true, picture, result.mask, trial)
 
 
 def said(edit: Edit, method: Method) -> dict[str, Any]:
@@ -210,19 +193,10 @@ def raw(result: Result, before: Picture) -> Picture:
 
 
 def _trial(
-    probe: Probe,
-    name: str,
-    edit: Edit,
-    before: Picture,
-    true: Picture,
-    change: NDArray[np.bool_],
-    picture: Picture,
-    raw: Picture,
-    found: float | None,
-    samples: int,
-    seconds: float,
+    probe: Probe, name: str, scene: Scene, picture: Picture, raw: Picture, found: float | None, cost: Cost
 ) -> Trial:
-    verdict = judge(probe, edit, before, true, picture)
+    edit, true, change = scene.edit, scene.true, scene.change
+    verdict = judge(probe, edit, scene.before, true, picture)
     return Trial(
         name,
         edit.kind,
@@ -231,10 +205,11 @@ def _trial(
         verdict.rest,
         psnr(picture, true, change),
         ssim(picture, true, change),
-        psnr(raw, before, ~change),
+        psnr(raw, scene.before, ~change),
         found,
-        samples,
-        seconds,
+        cost.samples,
+        cost.evaluated,
+        cost.seconds,
     )
 
 

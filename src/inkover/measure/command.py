@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,7 +17,9 @@ from inkover.errors import InkoverError, nearest
 if TYPE_CHECKING:
     from inkover.app.editor import Editor
     from inkover.app.request import Engine
+    from inkover.measure.bench import Scenes
     from inkover.measure.plan import Plan
+    from inkover.measure.variants import Variant
 
 SIDE, CASES = 128, 32
 LITTLE_WORLD = ("tabletop", "tabletop-model")
@@ -30,6 +33,7 @@ Words = Annotated[list[str], typer.Option(metavar="A,B", help="Which ones; all o
 
 @app.command()
 def bench(
+    context: typer.Context,
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help=WHICH)],
     folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Where its photos are.")] = None,
     methods: Words = [],  # noqa: B006 - typer reads the default and hands over a list of its own
@@ -43,7 +47,12 @@ def bench(
     ] = None,
     things: Annotated[int | None, typer.Option(min=1, max=3, metavar="N", help="Only scenes of N objects.")] = None,
     unseen: Annotated[bool, typer.Option("--unseen", help="Only pairs of kind and colour never trained on.")] = False,
-    steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Steps of every method.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Steps of every method: the same as --knob steps=N.")
+    ] = None,
+    knob: Annotated[
+        list[str], typer.Option(metavar="NAME=VALUES", help="3,5,7.5 or START:END:STEP; again for more: all together.")
+    ] = [],  # noqa: B006 - as above
     use_mask: Annotated[bool, typer.Option("--use-mask", help="Hand the dataset's masks to the methods.")] = False,
     clip: o.Clip = None,
     dino: o.Dino = None,
@@ -63,26 +72,32 @@ def bench(
 ) -> None:
     """Run methods over edits of a dataset, and report what came of each."""
     given = {"--methods": methods, "--edits": edits, "--side": side, "--things": things, "--unseen": unseen,
-             "--steps": steps, "--use-mask": use_mask, "--clip": clip, "--dino": dino, "--lpips": lpips,
+             "--steps": steps, "--knob": knob, "--use-mask": use_mask, "--clip": clip, "--dino": dino, "--lpips": lpips,
              "--faces": faces, "--resume": resume, "--force": force}  # fmt: skip
     _check(dataset, folder, [option for option, value in given.items() if value])
-    from inkover.app.request import Engine
+    from inkover.app.request import Engine, Manner
+    from inkover.measure.bench import Scenes
     from inkover.measure.plan import Place, carry_out
+    from inkover.measure.variants import notes
 
     engine = Engine(model, config, device, dtype, remember=False)
     if dataset == "tabletop-model":
         report = _model(engine, cases or CASES, seed, output, quiet)
         print(json_.dumps(report) if json else "\n".join(map(_figure, report["figures"])))
         return
-    names, kinds = _methods(split(methods)), split(edits)
+    variants = _variants(split(methods), knob, steps, use_mask)
     if folder is None:
-        plan = _exact(names, kinds, cases or CASES, seed, side or SIDE, things, unseen, steps)
+        scenes = Scenes(_kinds(split(edits)), cases or CASES, seed, side or SIDE, things, unseen)
+        plan = _exact(variants, scenes)
     else:
-        plan = _given(dataset, folder, names, kinds, cases, seed, steps, use_mask, clip, dino, lpips, faces)
+        plan = _given(dataset, folder, variants, split(edits), cases, seed, use_mask, clip, dino, lpips, faces)
     place = Place(output, resume, force)
     place.check(plan.settings())
-    report = carry_out(plan, _editor(engine), place, quiet)
-    print(json_.dumps(report) if json else "\n".join([*plan.table(report["rows"]), *map(_broken, report["broken"])]))
+    for note in notes(variants):
+        Manner(json, quiet).note(note)
+    report = carry_out(plan, _editor(engine), place, quiet, _repeating(context.obj or ()))
+    told = [*plan.table(report["rows"]), *_shared(report["samples"]), *map(_broken, report["broken"])]
+    print(json_.dumps(report) if json else "\n".join(told))
 
 
 def _check(dataset: str, folder: Path | None, given: list[str]) -> None:
@@ -104,6 +119,11 @@ def _check(dataset: str, folder: Path | None, given: list[str]) -> None:
         raise InkoverError(f"{idle[0]} has no effect on {dataset}: leave it out")
 
 
+def _repeating(typed: Sequence[str]) -> str:
+    """Return the command line that repeats a run: as it was typed, but for what speaks of the run in the folder."""
+    return shlex.join(["inkover", *(word for word in typed if word not in ("--resume", "--force"))])
+
+
 def _editor(engine: Engine) -> Editor:
     from inkover.app.editor import Editor
 
@@ -116,10 +136,10 @@ def _editor(engine: Engine) -> Editor:
     )
 
 
-def _exact(methods: list[str], edits: list[str], *rest: Any) -> Plan:
+def _exact(variants: Sequence[Variant], scenes: Scenes) -> Plan:
     from inkover.measure.exact import Exact
 
-    plan = Exact(methods, _kinds(edits), *rest)
+    plan = Exact(variants, scenes)
     plan.check()
     return plan
 
@@ -127,11 +147,10 @@ def _exact(methods: list[str], edits: list[str], *rest: Any) -> Plan:
 def _given(
     dataset: str,
     folder: Path,
-    methods: list[str],
+    variants: Sequence[Variant],
     kinds: list[str],
     count: int | None,
     seed: int,
-    steps: int | None,
     use_mask: bool,
     clip: str | None,
     dino: Path | None,
@@ -143,7 +162,7 @@ def _given(
     from inkover.measure.given import Given
 
     cases = datasets.chosen(datasets.load(dataset, folder), kinds, count)
-    plan = Given(dataset, methods, cases, seed, steps, use_mask, seeing.Networks())
+    plan = Given(dataset, variants, cases, seed, use_mask, seeing.Networks())
     plan.check()
     return replace(plan, networks=seeing.load(clip, dino, lpips, faces))
 
@@ -153,12 +172,13 @@ def split(words: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(word.strip() for given in words for word in given.split(",") if word.strip()))
 
 
-def _methods(asked: list[str]) -> list[str]:
+def _variants(asked: list[str], turned: Sequence[str], steps: int | None, masked: bool) -> Sequence[Variant]:
+    """Return every method that is named, or all, with all combinations of the values that its knobs are to have."""
     from inkover import methods
+    from inkover.measure import variants
 
-    for name in asked:
-        methods.get(name)
-    return asked or list(methods.names())
+    names = [methods.get(name).name for name in asked] or methods.names()
+    return variants.grid(names, turned, steps, masked)
 
 
 def _kinds(asked: list[str]) -> list[str]:
@@ -193,6 +213,13 @@ def _model(engine: Engine, cases: int, seed: int, output: Path | None, quiet: bo
 
 def _figure(figure: dict[str, Any]) -> str:
     return f"{figure['name']:62} {figure['value']:8.3f} {figure['unit']:5} over {figure['cases']}"
+
+
+def _shared(samples: dict[str, int]) -> list[str]:
+    """Say how much was spared, where anything was."""
+    alone, evaluated = samples["alone"], samples["evaluated"]
+    spared = f"{alone} network samples, of which {evaluated} were evaluated: tracings were shared within each case"
+    return [spared] if evaluated < alone else []
 
 
 def _broken(one: dict[str, str]) -> str:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from inkover.errors import InkoverError
 from inkover.measure import bench
-from inkover.measure.bench import Row, Shot, Trial
+from inkover.measure.bench import Row, Scenes, Shot, Trial
+from inkover.measure.columns import EXACT, View
 from inkover.measure.journal import Line
-from inkover.measure.plan import knobs
-from inkover.measure.runner import SHEET, Done, Job
+from inkover.measure.runner import Done, Job, kept
 from inkover.measure.unchanged import identity
+from inkover.measure.variants import Variant, described
 from inkover.models.quiet import quiet
 from inkover.tabletop.edits import PAIRED
 
@@ -27,62 +28,65 @@ ROWS = tuple(field.name for field in fields(Row))
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """Methods over exact edits, each case drawn from the seed."""
+    """Variants of methods over exact edits, each case drawn from the seed."""
 
-    methods: Sequence[str]
-    edits: Sequence[str]
-    cases: int
-    seed: int
-    side: int
-    things: int | None
-    unseen: bool
-    steps: int | None
+    variants: Sequence[Variant]
+    scenes: Scenes
 
     def check(self) -> None:
         """Refuse scenes that cannot be drawn."""
-        paired = [kind for kind in self.edits if kind in PAIRED]
-        if self.things == 1 and paired:
+        paired = [kind for kind in self.scenes.edits if kind in PAIRED]
+        if self.scenes.things == 1 and paired:
             raise InkoverError(f"edit {paired[0]!r} is of two objects: leave --things 1 out, or name others in --edits")
+
+    @property
+    def view(self) -> View:
+        """Return what a report shows."""
+        return EXACT
 
     def settings(self) -> dict[str, Any]:
         """Return what decides the result, but for the model."""
-        own = {name: getattr(self, name) for name in self.__slots__}
-        lists = {"methods": [*self.methods], "edits": [*self.edits]}
-        return {"dataset": "tabletop"} | own | lists | {"knobs": knobs(self.methods, self.steps)}
+        drawn = asdict(self.scenes) | {"edits": [*self.scenes.edits]}
+        return {"dataset": "tabletop"} | drawn | described(self.variants)
+
+    @property
+    def methods(self) -> Sequence[str]:
+        """The labels of the variants."""
+        return [one.label for one in self.variants]
 
     @property
     def total(self) -> int:
         """How many edits are made in all."""
-        return len(self.methods) * len(self.edits) * self.cases
+        return len(self.variants) * len(self.scenes.edits) * self.scenes.cases
 
     def jobs(self, editor: Editor) -> Iterator[Job]:
-        """Yield the untouched photo, the true edit and every method, case by case."""
+        """Yield the untouched photo, the true edit and every variant, case by case."""
         from inkover.tabletop import folder, likeness, probe
 
         with quiet():
             encoder = likeness.load(folder())
-        own = (self.methods, self.edits, self.cases, self.seed, self.side, self.things, self.unseen, self.steps)
-        for attempt in bench.attempts(editor, probe.load(folder()), *own):
-            shown = attempt.index < SHEET and attempt.method in self.methods
+        methods = {*self.methods}
+        drawn = {*kept(range(self.scenes.cases), len(methods), len(self.scenes.edits))}
+        for attempt in bench.attempts(editor, probe.load(folder()), self.variants, self.scenes):
+            shown = attempt.index in drawn and attempt.method in methods
             case, do = f"{attempt.kind}-{attempt.index}", partial(_done, encoder, attempt.shot)
             yield Job(case, attempt.kind, attempt.method, do, shown)
 
     def rows(self, lines: Sequence[Line]) -> list[dict[str, Any]]:
-        """Return the mean of each method and kind of edit."""
+        """Return the mean of each variant and kind of edit."""
         trials = [Trial(line.method, line.kind, **line.figures) for line in lines if line.figures is not None]
         return [asdict(row) for row in bench.table(trials)]
 
     def table(self, rows: Sequence[dict[str, Any]]) -> list[str]:
         """Return a line a row."""
-        return [
-            " ".join(f"{name:>15}" for name in ROWS),
-            *(" ".join(_cell(row, name) for name in ROWS) for row in rows),
-        ]
+        wide = {name: max(15, *(len(_cell(row, name)) for row in rows)) for name in ROWS} if rows else {}
+        told = [{name: name for name in ROWS}, *({name: _cell(row, name) for name in ROWS} for row in rows)]
+        return [" ".join(f"{line[name]:>{wide.get(name, 15)}}" for name in ROWS) for line in told]
 
 
 def _cell(row: dict[str, Any], name: str) -> str:
     value = row[name]
-    return f"{'-' if value is None else f'{value:.3f}' if isinstance(value, float) else value:>15}"
+    return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _done(encoder: Likeness, make: Callable[[], Shot]) -> Done:

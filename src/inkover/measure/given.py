@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +12,19 @@ import numpy as np
 from inkover.errors import InkoverError
 from inkover.measure import datasets, quality
 from inkover.measure.case import Case
+from inkover.measure.columns import COSTS, GIVEN, TRUTH, View
 from inkover.measure.journal import Line
-from inkover.measure.plan import knobs
-from inkover.measure.runner import SHEET, Done, Job
+from inkover.measure.runner import Done, Job, kept
 from inkover.measure.scores import MEASURES, Mask, in_bytes, score, values
 from inkover.measure.seeing import Networks
+from inkover.measure.shared import Tracings, edited
+from inkover.measure.variants import Variant, described
 from inkover.photo import Photo, read
 
 if TYPE_CHECKING:
     from inkover.app.editor import Editor
     from inkover.app.result import Result
 
-TRUTH = "psnr_truth"
-COSTS = ("samples", "seconds")
 MASK_IOU = "mask_iou"
 SEEING = {"clip", "dino", "lpips", "faces"}
 NEVER = {"drag", "true_mask"}
@@ -35,13 +33,12 @@ NEVER = {"drag", "true_mask"}
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Methods over the cases of a dataset, each with the same seed."""
+    """Variants of methods over the cases of a dataset, each with the same seed."""
 
     dataset: str
-    methods: Sequence[str]
+    variants: Sequence[Variant]
     cases: Sequence[Case]
     seed: int
-    steps: int | None
     use_mask: bool  # hand each case's mask to the method
     networks: Networks  # that measure
 
@@ -50,46 +47,59 @@ class Given:
         if self.use_mask and not any(case.mask for case in self.cases):
             raise InkoverError(f"{self.dataset}: no case has a mask: leave --use-mask out")
 
+    @property
+    def view(self) -> View:
+        """Return what a report shows."""
+        return GIVEN
+
     def settings(self) -> dict[str, Any]:
         """Return what decides the result, but for the model."""
         return {
             "dataset": self.dataset,
-            "methods": [*self.methods],
             "edits": [*dict.fromkeys(case.kind for case in self.cases)],
             "cases": len(self.cases),
             "content": datasets.fingerprint(self.cases),
             "seed": self.seed,
-            "steps": self.steps,
             "use_mask": self.use_mask,
             "networks": self.networks.names,
-            "knobs": knobs(self.methods, self.steps),
+            **described(self.variants),
         }
+
+    @property
+    def methods(self) -> Sequence[str]:
+        """The labels of the variants."""
+        return [one.label for one in self.variants]
 
     @property
     def total(self) -> int:
         """How many edits are made in all."""
-        return len(self.methods) * len(self.cases)
+        return len(self.variants) * len(self.cases)
 
     def jobs(self, editor: Editor) -> Iterator[Job]:
-        """Yield every method, case by case."""
-        seen = Counter[str]()
+        """Yield every variant, case by case."""
+        drawn = self._drawn()
         for case in self.cases:
-            seen[case.kind] += 1
-            for method in self.methods:
-                do = partial(self._done, editor, case, method)
-                yield Job(case.id, case.kind, method, do, seen[case.kind] <= SHEET)
+            tracings = Tracings()
+            for one in self.variants:
+                do = partial(self._done, editor, case, one, tracings)
+                yield Job(case.id, case.kind, one.label, do, case.id in drawn)
 
-    def _done(self, editor: Editor, case: Case, method: str) -> Done:
+    def _drawn(self) -> set[str]:
+        """Return the cases whose pictures are kept."""
+        kinds: dict[str, list[str]] = {}
+        for case in self.cases:
+            kinds.setdefault(case.kind, []).append(case.id)
+        return {name for own in kinds.values() for name in kept(own, len(self.variants), len(kinds))}
+
+    def _done(self, editor: Editor, case: Case, variant: Variant, tracings: Tracings) -> Done:
         photo = read(case.photo)
-        mask, start = case.read_mask(photo.size), time.perf_counter()
-        more: dict[str, Any] = {} if self.steps is None else {"steps": self.steps}
-        more |= {"source": case.source, "target": case.target, "mask": mask if self.use_mask else None}
-        result = editor.edit(photo, method=method, seed=self.seed, **more)
-        seconds = time.perf_counter() - start
-        figures = self._figures(case, photo, result.photo, mask)
+        mask = case.read_mask(photo.size)
+        words = {"source": case.source, "target": case.target, "mask": mask if self.use_mask else None}
+        asked = {"method": variant.method, "seed": self.seed, **words, **variant.given}
+        result, cost = edited(editor, tracings, photo, **asked)
+        figures = self._figures(case, photo, result.photo, mask) | asdict(cost)
         if mask is not None and result.found is not None:
             figures[MASK_IOU] = quality.iou(result.found > 0, mask > 0)
-        figures |= {"samples": sum(result.samples.values()), "seconds": seconds}
         return Done(figures, case.source, case.target, partial(_cells, case, result))
 
     def _figures(self, case: Case, before: Photo, after: Photo, mask: Mask | None) -> dict[str, float | None]:
@@ -105,7 +115,7 @@ class Given:
         return figures
 
     def rows(self, lines: Sequence[Line]) -> list[dict[str, Any]]:
-        """Return the means of each method over the cases of each kind, and over all where there are several kinds."""
+        """Return the means of each variant over the cases of each kind, and over all where there are several kinds."""
         names = _measured(lines)
         kinds = list(dict.fromkeys(line.kind for line in lines))
         groups = [(kind, [line for line in lines if line.kind == kind]) for kind in kinds]
@@ -119,7 +129,7 @@ class Given:
         ]
 
     def table(self, rows: Sequence[dict[str, Any]]) -> list[str]:
-        """Return one table a kind: a line each measure, a column each method."""
+        """Return one table a kind: a line each measure, a column each variant."""
         kinds = dict.fromkeys(row["kind"] for row in rows)
         told = [line for kind in kinds for line in _table(kind, [row for row in rows if row["kind"] == kind])]
         left = any(count for row in rows for count in row["left_out"].values())
@@ -153,14 +163,19 @@ def _row(method: str, kind: str, lines: Sequence[Line], names: Sequence[str]) ->
 
 
 def _table(kind: str, rows: Sequence[dict[str, Any]]) -> list[str]:
-    head = [f"{kind:<16}", *(f"{row['method']:>18}" for row in rows)]
-    count = [f"{'cases':<16}", *(f"{row['cases']:>18}" for row in rows)]
-    means = [[f"{name:<16}", *(_cell(row, name) for row in rows)] for name in rows[0]["means"]]
-    costs = [[f"{name:<16}", *(f"{row[name]:>18.6g}" for row in rows)] for name in COSTS]
-    return [" ".join(line) for line in (head, count, *means, *costs)] + [""]
+    head = [kind, *(row["method"] for row in rows)]
+    count = ["cases", *(str(row["cases"]) for row in rows)]
+    means = [[name, *(_cell(row, name) for row in rows)] for name in rows[0]["means"]]
+    costs = [[name, *(f"{row[name]:.6g}" for row in rows)] for name in COSTS]
+    wide = [max(18, len(label)) for label in head[1:]]
+    return [_aligned(line, wide) for line in (head, count, *means, *costs)] + [""]
+
+
+def _aligned(line: Sequence[str], wide: Sequence[int]) -> str:
+    return " ".join([f"{line[0]:<16}", *(f"{cell:>{width}}" for cell, width in zip(line[1:], wide, strict=True))])
 
 
 def _cell(row: dict[str, Any], name: str) -> str:
     mean, left = row["means"][name], row["left_out"][name]
     said = "-" if mean is None else f"{mean:.6g}"
-    return f"{f'{said} ({left})' if left else said:>18}"
+    return f"{said} ({left})" if left else said

@@ -135,7 +135,7 @@ def _made(result: Result, wish: Wish, clip: Encoder | None, longest: int) -> Mad
     traced = wish.method.cost(wish.settings)["inversion"]
     return Made(
         picture=shown(result.photo, longest),
-        mask=None if (result.mask == 1).all() else _small((result.mask * 255).astype(np.uint8), longest // 4),
+        mask=None if (result.mask == 1).all() else small((result.mask * 255).astype(np.uint8), longest // 4),
         settings=asdict(wish.settings),
         figures=scores.values,
         reasons=scores.reasons,
@@ -157,10 +157,11 @@ def _views(encoder: Encoder, result: Result, wish: Wish) -> Views:
 
 def shown(photo: Photo, longest: int) -> Picture:
     """Return a photo as it is shown, (h, w, 3), a side at most ``longest`` px; what is transparent shows too."""
-    return _small(in_bytes(photo), longest)
+    return small(in_bytes(photo), longest)
 
 
-def _small(picture: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+def small(picture: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    """Return a picture shrunk to sides of at most ``longest`` px; a smaller one as it is."""
     height, width = picture.shape[:2]
     scale = longest / max(height, width)
     if scale >= 1:

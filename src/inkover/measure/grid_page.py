@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator
 from html import escape
-from io import BytesIO
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from inkover.measure import grid_words as words
 from inkover.measure.grid import Cell, Grid, Made
+from inkover.measure.html import BASE, address
 
-QUALITY = 92
-
-STYLE = """
-:root { color-scheme: light dark; --back: #fff; --card: #f4f4f2; --ink: #1b1b1b; --soft: #5c5c5c; --line: #d8d8d4; }
-@media (prefers-color-scheme: dark) {
-  :root { --back: #161616; --card: #222; --ink: #ececec; --soft: #a8a8a8; --line: #3a3a3a; }
-}
-* { box-sizing: border-box; }
-body { margin: 0; padding: clamp(.75rem, 3vw, 2.5rem); background: var(--back); color: var(--ink);
-  font: 1rem/1.45 system-ui, sans-serif; }
-h1 { margin: 0; font-size: clamp(1.15rem, 3vw, 1.7rem); overflow-wrap: anywhere; }
-h2 { margin: 0 0 .4rem; font-size: 1rem; }
-p { margin: .3rem 0; }
-header, footer { max-width: 70rem; overflow-wrap: anywhere; }
-.about, footer, .remarks, details { color: var(--soft); font-size: .85rem; }
-code { font-family: ui-monospace, monospace; white-space: pre-wrap; }
+STYLE = (
+    BASE
+    + """
 .grid { display: grid; gap: 1rem; margin: 1.25rem 0;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); }
 .photo { max-width: 22rem; margin: 1.25rem 0 0; }
@@ -48,6 +30,7 @@ summary { cursor: pointer; }
   .rows { overflow-x: auto; grid-template-columns: repeat(var(--across), minmax(12rem, 1fr)); }
 }
 """
+)
 
 
 def page(grid: Grid) -> bytes:
@@ -73,7 +56,7 @@ def _lines(grid: Grid) -> Iterator[str]:
 
 
 def _photo(grid: Grid, kind: str) -> str:
-    picture = f'<img class="shown" src="{_data(grid.photo)}" alt="the photo: {escape(grid.source or grid.name)}">'
+    picture = f'<img class="shown" src="{address(grid.photo)}" alt="the photo: {escape(grid.source or grid.name)}">'
     says = f"<p>{escape(grid.source)}</p>" if grid.source else ""
     return f'<figure class="{kind}">\n{picture}\n<figcaption><h2>the photo</h2>{says}</figcaption>\n</figure>'
 
@@ -83,7 +66,7 @@ def _figure(cell: Cell, grid: Grid) -> Iterator[str]:
     if cell.made is None:
         yield f'<figure class="refused">\n<figcaption>{heading}<p>{escape(cell.reason)}</p>'
     else:
-        yield f'<figure>\n<img class="shown" src="{_data(cell.made.picture)}" alt="{escape(words.alt(cell, grid))}">'
+        yield f'<figure>\n<img class="shown" src="{address(cell.made.picture)}" alt="{escape(words.alt(cell, grid))}">'
         yield f"<figcaption>{heading}"
         yield from _told(cell.made, cell.asked.title)
     told = "".join(f"<li>{escape(text)}</li>" for text in words.remarks(cell))
@@ -95,12 +78,5 @@ def _told(made: Made, title: str) -> Iterator[str]:
     rows = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in words.facts(made))
     yield f"<dl>{rows}</dl>"
     if made.mask is not None:
-        yield f'<img class="mask" src="{_data(made.mask)}" alt="the mask of {escape(title)}">'
+        yield f'<img class="mask" src="{address(made.mask)}" alt="the mask of {escape(title)}">'
     yield f"<details><summary>all knobs</summary>{escape(words.settings(made))}</details>"
-
-
-def _data(picture: NDArray[np.uint8]) -> str:
-    """Return a picture, (h, w, 3) or a mask (h, w), as an address that holds it."""
-    file, kind = BytesIO(), "jpeg" if picture.ndim == 3 else "png"
-    Image.fromarray(picture).save(file, kind, **({"quality": QUALITY, "subsampling": 0} if kind == "jpeg" else {}))
-    return f"data:image/{kind};base64,{b64encode(file.getvalue()).decode()}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 VERSION = 1
 TRIALS, REPORT, PICTURES = "trials.jsonl", "report.json", "pictures"
+PLAIN_METHOD, PLAIN = re.compile(r"[a-z0-9.+-]{1,60}"), re.compile(r"[a-z0-9.+_-]{1,60}")
+"""A method's name, and a case's or a kind's, that a file can be named by as it is."""
+TABLE, PAGE = "report.csv", "report.html"
 SHOWN = 3
 """How many differences of two runs' settings are named."""
 
@@ -30,7 +35,7 @@ class Line:
 
     case: str
     kind: str
-    method: str
+    method: str  # or what else its variant is called, which may be any text
     figures: Mapping[str, Any] | None  # None: broken
     source: str = ""  # what the photo shows
     words: str = ""  # the change
@@ -55,7 +60,7 @@ class Journal:
     def picture(self, line: Line) -> Path:
         """Return where the picture of a trial lies."""
         assert self.folder is not None
-        return self.folder / PICTURES / f"{line.case}-{line.method}.png"
+        return self.folder / PICTURES / f"{_stem(line.method, line.case)}.png"
 
 
 def check_folder(folder: Path, resume: bool, force: bool) -> None:
@@ -84,8 +89,9 @@ def begun(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str]
 
 
 def _clear(folder: Path) -> None:
-    """Take away what an older run reported: its table, and its contact sheets as far as it says which they were."""
-    (folder / REPORT).unlink(missing_ok=True)
+    """Take away what an older run reported: its tables, and its contact sheets as far as it says which they were."""
+    for name in (REPORT, TABLE, PAGE):
+        (folder / name).unlink(missing_ok=True)
     with suppress(InkoverError):
         settings = _header(folder / TRIALS)["settings"]
         for method, kind in product(settings.get("methods", ()), settings.get("edits", ())):
@@ -94,7 +100,22 @@ def _clear(folder: Path) -> None:
 
 def sheet(folder: Path, method: str, kind: str) -> Path:
     """Return where the contact sheet of a method and a kind of edit lies."""
-    return folder / f"{method}-{kind}.png"
+    return folder / f"{_stem(method, kind, method_first=True)}.png"
+
+
+def _stem(method: str, other: str, method_first: bool = False) -> str:
+    """Return a file's name without its ending for a method or variant and a case or kind; no two have one name.
+
+    Where both can stand as they are they do, the method with underscores, so that the dash between them is told from
+    its own. Elsewhere what a file can be named by is left of them, and a checksum of both tells them apart, also where
+    capitals are no difference.
+    """
+    if PLAIN_METHOD.fullmatch(method) and PLAIN.fullmatch(other):
+        one = method.replace("-", "_")
+        return f"{one}-{other}" if method_first else f"{other}-{one}"
+    parts = (method, other) if method_first else (other, method)
+    shown = "-".join(re.sub(r"[^A-Za-z0-9.+=-]+", "_", part)[:80] for part in parts)
+    return f"{shown}~{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]}"
 
 
 def resumed(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str]) -> Journal:
@@ -131,11 +152,19 @@ def _differences(then: Mapping[str, Any], now: Mapping[str, Any], name: str = ""
         if isinstance(was, Mapping) and isinstance(value, Mapping):
             yield from _differences(was, value, f"{name}{key} ")
         elif was != value:
-            yield f"{name}{key}: {_said(was)} then, {_said(value)} now"
+            yield f"{name}{key}: {' then, '.join(map(_said, _apart(was, value)))} now"
+
+
+def _apart(was: Any, value: Any) -> tuple[Any, Any]:
+    """Return of two lists what only one of them holds, where they do not only differ in their order."""
+    if not (isinstance(was, list) and isinstance(value, list)):
+        return was, value
+    gone, come = [one for one in was if one not in value], [one for one in value if one not in was]
+    return (gone, come) if gone or come else (was, value)
 
 
 def _said(value: Any) -> str:
-    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = (",".join(map(str, value)) or "nothing else") if isinstance(value, list) else str(value)
     return text if len(text) <= 160 else f"{text[:157]}..."
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inkover.app.recipe import versions
 from inkover.errors import InkoverError
 from inkover.measure import journal as journals
-from inkover.measure import runner
-from inkover.measure.journal import REPORT, Journal, Line
+from inkover.measure import report as reports
+from inkover.measure import runner, summary
+from inkover.measure.columns import View
+from inkover.measure.journal import Journal, Line
 from inkover.measure.runner import Job
-from inkover.photo.atomic import write_whole
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -28,7 +28,11 @@ class Plan(Protocol):
 
     @property
     def methods(self) -> Sequence[str]:
-        """Return the methods that are put to the test."""
+        """Return the labels of the methods, and of their variants, that are put to the test."""
+
+    @property
+    def view(self) -> View:
+        """Return what a report shows of the trials."""
 
     def settings(self) -> dict[str, Any]:
         """Return what decides the result, but for the model, as JSON has it."""
@@ -75,42 +79,21 @@ class Place:
         return (journals.resumed if self.resume else journals.begun)(self.folder, settings, versions())
 
 
-def knobs(methods: Sequence[str], steps: int | None) -> dict[str, dict[str, Any]]:
-    """Return every knob of the methods, with as many steps for each; InkoverError where one cannot have them."""
-    return {name: _knobs(name, steps) for name in methods}
+def carry_out(plan: Plan, editor: Editor, place: Place, quiet: bool, command: str = "") -> dict[str, Any]:
+    """Do what is still to be done and return the report, which is written too where there is a folder.
 
-
-def _knobs(name: str, steps: int | None) -> dict[str, Any]:
-    from inkover import methods
-    from inkover.methods.settings import build
-
-    method = methods.get(name)
-    try:
-        settings = build(method, {} if steps is None else {"steps": steps})
-        method.cost(settings)  # what its other knobs make of so few steps is said now
-    except InkoverError as error:
-        raise InkoverError(
-            f"--steps {steps} is not for method {name!r} ({error}): give others, or name methods without it"
-        ) from error
-    return asdict(settings)
-
-
-def carry_out(plan: Plan, editor: Editor, place: Place, quiet: bool) -> dict[str, Any]:
-    """Do what is still to be done and return the report, which is written too where there is a folder."""
+    ``command`` is the command line that repeats the run.
+    """
     weights = editor.weights
     model = {"name": weights.name, "hash": weights.hash, "device": weights.device, "dtype": weights.dtype}
     settings = plan.settings() | {"model": model}
     journal = place.journal(settings)
     _run(plan, editor, journal, quiet)
-    report = {
-        "rows": plan.rows([line for line in journal.lines if line.figures is not None]),
-        "broken": [_broken(line) for line in journal.lines if line.figures is None],
-        "settings": settings,
-        "versions": dict(versions()),
-    }
+    groups = summary.groups(journal.lines, plan.view)
+    report = reports.document(plan, journal.lines, groups, settings, versions())
     if place.folder is not None:
         _sheets(plan, journal, place.folder)
-        write_whole(place.folder / REPORT, (json.dumps(report, indent=2, allow_nan=False) + "\n").encode())
+        reports.write(plan, journal, groups, report, command, place.folder)
     return report
 
 
@@ -140,10 +123,6 @@ def progress(quiet: bool) -> Progress:
     return Progress(*columns, console=Console(stderr=True), disable=quiet or not sys.stderr.isatty(), transient=True)
 
 
-def _broken(line: Line) -> dict[str, str]:
-    return {"case": line.case, "kind": line.kind, "method": line.method, "message": line.broken}
-
-
 def _sheets(plan: Plan, journal: Journal, folder: Path) -> None:
     """Write one contact sheet a method and kind of edit, of the pictures that were kept."""
     from inkover.measure.sheet import sheet
@@ -153,7 +132,7 @@ def _sheets(plan: Plan, journal: Journal, folder: Path) -> None:
         if line.method in plan.methods and line.figures is not None and journal.picture(line).exists():
             groups.setdefault((line.method, line.kind), []).append(line)
     for (method, kind), group in groups.items():
-        page = sheet([_entry(journal, line) for line in group])
+        page = sheet([_entry(journal, line) for line in runner.spread(group, runner.SHEET)])
         journals.write_picture(page, journals.sheet(folder, method, kind))
 
 

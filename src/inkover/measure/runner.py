@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inkover.errors import InkoverError
 from inkover.measure.journal import Journal, Line
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 SHEET = 24
 """How many cases of a kind are shown on a contact sheet."""
 
+PICTURES = 2000
+"""How many trials have their pictures kept, where that leaves a contact sheet's of each kind."""
+
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -24,7 +29,7 @@ class Done:
     figures: Mapping[str, Any]
     source: str  # what the photo shows
     words: str  # the change
-    picture: Callable[[], Image]  # for the contact sheet
+    picture: Callable[[], Image]  # photo, truth, result and mask, small
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,18 @@ class Job:
     kind: str
     method: str
     do: Callable[[], Done]
-    shown: bool  # whether its picture goes on a contact sheet
+    shown: bool  # whether its picture is kept
+
+
+def spread(items: Sequence[T], most: int) -> list[T]:
+    """Return at most so many of the items, evenly from the first on, in their order."""
+    count = len(items)
+    return [*items] if most >= count else [items[k * count // most] for k in range(most)]
+
+
+def kept(cases: Sequence[T], methods: int, kinds: int) -> list[T]:
+    """Return which cases of a kind have their pictures kept."""
+    return spread(cases, max(SHEET, PICTURES // max(methods * kinds, 1)))
 
 
 def waiting(jobs: Iterable[Job], journal: Journal) -> Iterable[Job]:

@@ -36,6 +36,19 @@ def cells(before: Picture, true: Picture | None, result: Picture, mask: NDArray[
     return row
 
 
+def parted(row: Image.Image) -> tuple[Image.Image, Image.Image | None, Image.Image, Image.Image | None]:
+    """Return the source, truth, result and mask of ``cells``; None for what is white all over.
+
+    Such a truth is not there, and such a mask is the whole photo.
+    """
+    source, truth, result, mask = (row.crop((i * CELL, 0, (i + 1) * CELL, CELL)) for i in range(CELLS))
+    return source, None if _white(truth) else truth, result, None if _white(mask) else mask
+
+
+def _white(picture: Image.Image) -> bool:
+    return picture.convert("L").getextrema() == (255, 255)
+
+
 def sheet(entries: Sequence[Entry], across: int = 3) -> Image.Image:
     """Return one picture: for each case its cells and its words, green for a success, red for a failure."""
     wide, tall = CELLS * CELL + GAP, CELL + LINE + GAP

@@ -29,21 +29,31 @@ class Swept:
     steps: tuple[Step, ...]
 
 
+def name(typed: str) -> str:
+    """Return the name of the knob in ``NAME=VALUES``, as a method's settings have it."""
+    return _halves(typed)[0].replace("-", "_")
+
+
 def read(method: Method, typed: str, most: int) -> Swept:
     """Read ``NAME=VALUES``: values with commas between them, each also a range START:END:STEP that includes END.
 
     InkoverError for what is no knob of the method or no value of the knob; a value out of bounds is read.
     """
-    name, equals, values = (piece.strip() for piece in typed.partition("="))
-    if not equals or not name:
-        raise InkoverError(f"--knob {typed!r} has no values: write --knob strength=0.4:0.9:0.1 or --knob guidance=3,5")
-    knob = named(f"method {method.name!r}", method.settings, name)
+    own, values = _halves(typed)
+    knob = named(f"method {method.name!r}", method.settings, own)
     texts = [text for piece in values.split(",") for text in _texts(knob, piece.strip(), most)]
     steps = tuple(Step(text, parse(method, [f"{knob.name}={text}"])[knob.name]) for text in texts)
     for k, step in enumerate(steps):
         if step.value in [before.value for before in steps[:k]]:
             raise InkoverError(f"--knob {knob.name} has {step.text} twice: leave one out")
     return Swept(knob.name, steps)
+
+
+def _halves(typed: str) -> tuple[str, str]:
+    name, equals, values = (piece.strip() for piece in typed.partition("="))
+    if not equals or not name:
+        raise InkoverError(f"--knob {typed!r} has no values: write --knob strength=0.4:0.9:0.1 or --knob guidance=3,5")
+    return name, values
 
 
 def _texts(knob: Knob, piece: str, most: int) -> Iterator[str]:

@@ -15,10 +15,20 @@ from inkover.inversions.contract import Inversion, Subject
 from inkover.knobs import knob
 from inkover.models.contract import Model
 
-__all__ = ["STAGES", "Method", "Task", "Watch", "knob"]
+__all__ = ["STAGES", "Cut", "Method", "Task", "Watch", "knob"]
 
 TRACK = "track"
 STAGES = ("mask", "inversion", "edit")
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A mask, and what it was cut out of."""
+
+    found: Tensor  # (1, 1, h, w), not negative: how far two texts disagree; with rule ``fixed`` in [0, 1]
+    rule: str  # of inkover.masks.rules
+    number: float  # the rule's: where the mask begins
+    mask: Tensor  # (1, 1, h, w), values 0 and 1
 
 
 class Watch(Protocol):
@@ -26,7 +36,8 @@ class Watch(Protocol):
 
     def stage(self, name: str, steps: int) -> AbstractContextManager[None]: ...  # name is one of STAGES
     def step(self) -> None: ...
-    def acted(self, concept: int, mask: Tensor) -> None: ...  # (1, 1, h, w): where one of several acted in a step
+    def acted(self, concept: int, mask: Tensor) -> None: ...  # (1, 1, h, w): where it acted in a step
+    def compared(self, concept: int, cut: Cut) -> None: ...  # a mask that was cut out of a map
 
 
 Tensors = Mapping[str, Tensor]

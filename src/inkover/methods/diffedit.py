@@ -12,7 +12,7 @@ from inkover.diffusion import samplers
 from inkover.inversions.ddim import INVERSION
 from inkover.masks.difference import filled, fixed, rescaled
 from inkover.methods import maps, parts, tracks
-from inkover.methods.contract import Method, Task, knob
+from inkover.methods.contract import Cut, Method, Task, knob
 from inkover.methods.settings import check
 
 
@@ -47,7 +47,10 @@ def find_mask(task: Task, knobs: Settings) -> Tensor:
     at, noises = maps.level(task, knobs), maps.noises(task, knobs.noises)
     with task.watch.stage("mask", knobs.noises):
         found = maps.averaged(task, at, source, target, noises)
-    return filled(fixed(knobs.threshold)(rescaled(found, knobs.clamp)))
+    shown = rescaled(found, knobs.clamp)
+    mask = filled(fixed(knobs.threshold)(shown))
+    task.watch.compared(0, Cut(shown, "fixed", knobs.threshold, mask))
+    return mask
 
 
 def edit(task: Task, knobs: Settings) -> Tensor:

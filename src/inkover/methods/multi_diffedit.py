@@ -21,7 +21,7 @@ from inkover.masks import overlap
 from inkover.masks.difference import filled, rescaled
 from inkover.masks.rules import RULES, rule, tidied
 from inkover.methods import maps, parts, tracks
-from inkover.methods.contract import Concept, Method, Task, knob
+from inkover.methods.contract import Concept, Cut, Method, Task, knob
 from inkover.methods.settings import check
 
 OWN = -1.0
@@ -91,7 +91,10 @@ def find_masks(task: Task, knobs: Settings) -> tuple[Tensor, ...]:
     texts = {k: (task.model.text(one.source), task.model.text(one.text)) for k, one in sought.items()}
     with task.watch.stage("mask", len(sought) * knobs.noises):
         found = {k: maps.averaged(task, at, *both, noises) for k, both in texts.items()}
-    masks = {k: cut(one, knobs, sought[k].knobs) for k, one in found.items()}
+    cuts = {k: cut(one, knobs, sought[k].knobs) for k, one in found.items()}
+    for k, one in cuts.items():
+        task.watch.compared(k, one)
+    masks = {k: one.mask for k, one in cuts.items()}
     if knobs.overlap == "owner" and masks:
         masks = dict(zip(masks, overlap.owned(list(masks.values()), list(found.values())), strict=True))
     return tuple(masks[k] if one.mask is None else one.mask for k, one in enumerate(_changes(task)))
@@ -102,14 +105,14 @@ def find_mask(task: Task, knobs: Settings) -> Tensor:
     return torch.stack(find_masks(task, knobs)).amax(0)
 
 
-def cut(found: Tensor, knobs: Settings, own: Mapping[str, Any]) -> Tensor:
+def cut(found: Tensor, knobs: Settings, own: Mapping[str, Any]) -> Cut:
     """Cut one change's mask out of its map, by its own rule or that of all."""
     # a number that is meant for another rule says nothing of this one
     usual = OWN if own.get("rule", knobs.rule) != knobs.rule else knobs.threshold
     name, number = str(own.get("rule", knobs.rule)), float(own.get("threshold", usual))
     number = RULES[name][1] if number == OWN else number
     shown = rescaled(found, knobs.clamp) if name == "fixed" else found
-    return filled(tidied(rule(name, number)(shown), knobs.closing, knobs.smallest))
+    return Cut(shown, name, number, filled(tidied(rule(name, number)(shown), knobs.closing, knobs.smallest)))
 
 
 def edit(task: Task, knobs: Settings) -> Tensor:

@@ -57,10 +57,10 @@ class Settings:
         "4 MB of the cache a step at 128 px, and 90 at 512",
     )
     rounds: int = rounds_knob()
-    iterations: int = tracks.iterations_knob()
-    tolerance: float = tracks.tolerance_knob()
-    quantile: float = tracks.quantile_knob()
-    threshold: str = tracks.threshold_knob()
+    iterations: int = tracks.knob_of("null-text", "iterations")
+    tolerance: float = tracks.knob_of("null-text", "tolerance")
+    quantile: float = tracks.knob_of("negative-prompt", "quantile")
+    threshold: str = tracks.knob_of("negative-prompt", "threshold")
     spacing: str = parts.spacing_knob()
     guidance_from: float = parts.guidance_from_knob()
     guidance_to: float = parts.guidance_to_knob()
@@ -121,7 +121,9 @@ def edit(task: Task, knobs: Settings) -> Tensor:
             x, y = walk.step(step, x, y, rows, control)
             looks = looks.added(seen)
             if looks and step >= parts.walked(len(levels) - 1, knobs.blend_from):
-                y = blended(local_blend(looks.maps, plan.blend, parts.size(kept), knobs.blend_threshold), y, x)
+                mask = local_blend(looks.maps, plan.blend, parts.size(kept), knobs.blend_threshold)
+                task.watch.acted(0, mask)
+                y = blended(mask, y, x)
             y = parts.inside(task.mask, y, kept)
     return y
 

@@ -44,20 +44,29 @@ def looked_at(task: Task, sought: str) -> Tensor:  # (1, 1, h, w), 0 or 1
     They are read in the photo's own text where that has them, and alone where not.
     """
     text, own = _read(task, sought)
+    looks = looks_of(task, text)
+    if not looks:
+        raise InkoverError(
+            f"this model has no attention to words, so words({sought}) is nowhere: use differs(OLD, NEW)"
+        )
+    found = smoothed(of_words(looks.maps[LOOKS], own))
+    return enlarged(otsu()(found), parts.size(task.photo)).to(task.photo)
+
+
+def looks_of(task: Task, text: Text) -> Looks:
+    """Return what a text's words look at in the photo, in the row ``LOOKS``: summed over ``NOISES``, a forward each.
+
+    Nothing is in it where the model has no attention to words.
+    """
     at, looks = maps.level(task, HALF), Looks()
     with task.watch.stage("mask", NOISES):
         for k in range(NOISES):
             seen = list[Seen]()
             x = at.noised(task.photo, task.noise(LOOKS, k))
-            task.model.predict(x, at, {"sought": text}, looking(seen, ("sought",)))
+            task.model.predict(x, at, {LOOKS: text}, looking(seen, (LOOKS,)))
             looks = looks.added(seen)
             task.watch.step()
-    if not looks:
-        raise InkoverError(
-            f"this model has no attention to words, so words({sought}) is nowhere: use differs(OLD, NEW)"
-        )
-    found = smoothed(of_words(looks.maps["sought"], own))
-    return enlarged(otsu()(found), parts.size(task.photo)).to(task.photo)
+    return looks
 
 
 def disagreed(task: Task, source: str, target: str) -> Tensor:  # (1, 1, h, w), 0 or 1

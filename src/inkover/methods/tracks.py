@@ -10,7 +10,7 @@ from inkover.diffusion.level import Levels
 from inkover.errors import InkoverError
 from inkover.inversions.contract import Inversion, Retrace, Subject
 from inkover.inversions.track import NoiseTrack, Track, from_tensors, to_tensors
-from inkover.knobs import knob, knobs
+from inkover.knobs import knob, knobs, named
 from inkover.methods.contract import Task
 
 RETRACED = ("direct", "ddim", "null-text", "negative-prompt")
@@ -24,23 +24,10 @@ def inversion_knob(choices: tuple[str, ...]) -> Any:
     return knob(choices[0], "how the photo is traced into the model", choices=choices)
 
 
-def iterations_knob() -> Any:
-    text = "null-text: how often each step is improved at most; more is truer and slower"
-    return knob(10, text, low=1, high=100)
-
-
-def tolerance_knob() -> Any:
-    return knob(1e-5, "null-text: how near the path is near enough, at the first step", low=0, high=1)
-
-
-def quantile_knob() -> Any:
-    text = "negative-prompt: the part of the change that is left out as too small; 0 leaves in all"
-    return knob(0.0, text, low=0, high=1)
-
-
-def threshold_knob() -> Any:
-    text = "negative-prompt: whether what stays is drawn in by as much (soft) or kept whole; needs a quantile"
-    return knob("soft", text, choices=("soft", "hard"))
+def knob_of(inversion: str, name: str) -> Any:
+    """Declare an inversion's own knob among a method's, under the same name."""
+    own = named(f"inversion {inversion!r}", inversions.get(inversion).settings, name)
+    return knob(own.default, f"{inversion}: {own.help}", low=own.low, high=own.high, choices=own.choices)
 
 
 def pinned(settings: Any) -> bool:

@@ -1,0 +1,81 @@
+"""A run in numbers: of each method and kind of edit how many cases, how many broken, means and medians with bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkover.measure import intervals
+from inkover.measure.columns import COSTS, View
+from inkover.measure.datasets import ALL
+from inkover.measure.intervals import Interval
+from inkover.measure.journal import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What came of one method over the cases of one kind of edit, or of all of them."""
+
+    method: str
+    kind: str
+    cases: int  # that did not break
+    broken: int
+    means: Mapping[str, Interval]
+    medians: Mapping[str, Interval]  # of what it cost
+
+
+def groups(lines: Sequence[Line], view: View) -> list[Group]:
+    """Return every method over each kind of edit, then over all kinds, in the order in which they came."""
+    names = _names(lines, view)
+    kinds, methods = (tuple(dict.fromkeys(of)) for of in ([x.kind for x in lines], [x.method for x in lines]))
+    sorted_in: dict[tuple[str, str], list[Line]] = {}
+    for line in lines:
+        for kind in (line.kind, ALL):
+            sorted_in.setdefault((line.method, kind), []).append(line)
+    return [
+        _group(method, kind, sorted_in[method, kind], names)
+        for kind in (*kinds, ALL)
+        for method in methods
+        if (method, kind) in sorted_in
+    ]
+
+
+def overall(found: Sequence[Group]) -> list[Group]:
+    """Return the groups over all kinds of edit."""
+    return [group for group in found if group.kind == ALL]
+
+
+def document(found: Sequence[Group]) -> list[dict[str, Any]]:
+    """Return the groups as plain data."""
+    return [asdict(group) for group in found]
+
+
+def _names(lines: Sequence[Line], view: View) -> list[str]:
+    """Return the measures that any trial has, in the order of the view, then the costs."""
+    there = {name for line in lines for name in line.figures or ()}
+    return [name for name in (*(column.name for column in view.columns), *COSTS) if name in there]
+
+
+def _group(method: str, kind: str, lines: Sequence[Line], names: Sequence[str]) -> Group:
+    figures = [line.figures for line in lines if line.figures is not None]
+    values, costs = _table(figures, names), [name for name in COSTS if name in names]
+    means, medians = intervals.means(values), intervals.medians(_table(figures, costs))
+    return Group(
+        method,
+        kind,
+        len(figures),
+        len(lines) - len(figures),
+        dict(zip(names, means, strict=True)),
+        dict(zip(costs, medians, strict=True)),
+    )
+
+
+def _table(figures: Sequence[Mapping[str, Any]], names: Sequence[str]) -> NDArray[np.float64]:
+    """Return the figures (cases, measures); NaN for what is no number, and for what is infinite."""
+    found = [[one.get(name) for name in names] for one in figures]
+    table = np.array([[np.nan if value is None else float(value) for value in row] for row in found], np.float64)
+    return np.where(np.isfinite(table), table, np.nan).reshape(len(figures), len(names))

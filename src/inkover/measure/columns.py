@@ -51,7 +51,7 @@ EXACT = View(
         Column("psnr_outside", "higher", "How near the photo it is outside the true change, before the change is laid "
                "over the photo.", "dB"),
         Column("mask_iou", "higher", "How well the mask that was found fits the true change."),
-        Column("identity", "higher", "How like the objects that the edit does not touch are to those of the photo."),
+        Column("identity", "higher", "How alike the objects that the edit does not touch are to an image encoder."),
     ),
     "success",
     ("psnr_outside",),

@@ -97,9 +97,10 @@ class Given:
         words = {"source": case.source, "target": case.target, "mask": mask if self.use_mask else None}
         asked = {"method": variant.method, "seed": self.seed, **words, **variant.given}
         result, cost = edited(editor, tracings, photo, **asked)
-        figures = self._figures(case, photo, result.photo, mask) | asdict(cost)
+        figures = self._figures(case, photo, result.photo, mask)
         if mask is not None and result.found is not None:
             figures[MASK_IOU] = quality.iou(result.found > 0, mask > 0)
+        figures |= asdict(cost)
         return Done(figures, case.source, case.target, partial(_cells, case, result))
 
     def _figures(self, case: Case, before: Photo, after: Photo, mask: Mask | None) -> dict[str, float | None]:

@@ -316,7 +316,7 @@ MEASURES = (
     Measure(
         "mask_iou",
         "higher",
-        "How well --mask fits --true-mask: the pixels over 0 in both over those over 0 in either.",
+        "How well a mask fits the true one: the pixels over 0 in both over those over 0 in either.",
         _mask_iou,
         ("mask", "true_mask"),
     ),

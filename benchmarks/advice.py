@@ -14,11 +14,14 @@ a finished one is read again: the table is made by the rules as they are now.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +32,15 @@ from numpy.typing import NDArray
 
 import inkover
 from inkover import photo as photos
+from inkover.app import cli
 from inkover.masks.files import write_mask
+from inkover.measure import advice, clip, cures, phrasing
+from inkover.measure.advice import Advice, Piece, Targets
+from inkover.measure.clip import Encoder
 from inkover.measure.judge import judge
+from inkover.measure.phrasing import Phrasing
 from inkover.measure.quality import psnr
-from inkover.photo import Photo
+from inkover.measure.signs import Signs
 from inkover.tabletop import folder, probe
 from inkover.tabletop.edits import Edit, case
 
@@ -42,7 +50,7 @@ Region = NDArray[np.bool_]
 GOOD = "good"
 SIDE, STEPS = 128, 20
 LONGEST = 38  # tokens that the embedded model reads
-TRIES = 12  # scenes that a wrong knob is tried on in vain before it is given up
+MOST = 4  # wrong edits of one scene
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,6 @@ class Way:
     name: str
     method: str
     masked: bool = False
-    settings: Mapping[str, Any] = field(default_factory=dict)
     held_out: bool = False
 
 
@@ -88,7 +95,7 @@ class Wrong:
     ways: tuple[str, ...]
     spoil: Callable[[Asked, Scene], Asked]
     held_out: bool = False
-    better: Mapping[str, Any] = field(default_factory=dict)  # what the way has in its place, where that is not its own
+    instead: Callable[[Asked, Scene], Asked] | None = None  # what is made wrong, where that is not the way itself
 
 
 def turned(mask: bool | None = None, **settings: Any) -> Callable[[Asked, Scene], Asked]:
@@ -99,6 +106,15 @@ def turned(mask: bool | None = None, **settings: Any) -> Callable[[Asked, Scene]
         return replace(asked, settings=dict(asked.settings) | settings, mask=kept)
 
     return spoil
+
+
+def repainted(**settings: Any) -> Callable[[Asked, Scene], Asked]:
+    """Make the whole photo by p2p, with some knobs turned."""
+
+    def instead(asked: Asked, scene: Scene) -> Asked:
+        return replace(asked, method="p2p", settings={"steps": STEPS, **settings}, mask=None)
+
+    return instead
 
 
 def grown(pixels: float) -> Callable[[Asked, Scene], Asked]:
@@ -183,18 +199,18 @@ WRONGS = (
     Wrong("3 steps", "artefacts", ("diffedit", *MASKED), turned(steps=3)),
     Wrong("guidance 50, noise space", "artefacts", ("ddpm-inversion in a mask",), turned(guidance=50.0), True),
     Wrong("guidance 35 of ddim", "artefacts", ("ddim in a mask",), turned(guidance=35.0), True),
-    Wrong("inversion ddim", "unfaithful", ("p2p",), turned(inversion="ddim", blend="", guidance=7.5), False,
-          {"blend": "", "guidance": 7.5}),
-    Wrong("4 steps of ddim", "unfaithful", ("p2p",), turned(inversion="ddim", blend="", steps=4), False, {"blend": ""}),
+    Wrong("inversion ddim", "unfaithful", ANY, turned(inversion="ddim"), instead=repainted(blend="", guidance=7.5)),
+    Wrong("4 steps of ddim", "unfaithful", ANY, turned(inversion="ddim", steps=4), instead=repainted(blend="")),
     Wrong("masactrl by ddim", "unfaithful", ("masactrl",), turned(inversion="ddim"), True),
     Wrong("make it nicer", "unclear", ANY, said("make it nicer")),
     Wrong("something better", "unclear", ANY, said("something better")),
-    Wrong("improve the picture", "unclear", (*ANY, "ddpm-inversion"), said("please improve the picture a little"), True),
+    Wrong("improve the picture", "unclear", (*ANY, "ddpm-inversion"), said("please improve the picture a little"),
+          True),
     Wrong("a beautiful photo", "unclear", ANY, said("a beautiful photo"), True),
-    Wrong("rambling of light", "long", ANY, rambling("with snow , bricks , sand and sky , and a wall , a table , a "
-          "night scene , a sunset , and marble and cloth of wood")),
-    Wrong("rambling of things", "long", ANY, rambling("in the photo of a scene with a table and with the sky and of the "
-          "night and the snow and sand"), True),
+    Wrong("rambling of light", "long", ANY, rambling("with snow , bricks , sand and sky , and a wall , a table , "
+          "a night scene , a sunset , and marble and cloth of wood")),
+    Wrong("rambling of things", "long", ANY, rambling("in the photo of a scene with a table and with the sky and of "
+          "the night and the snow and sand"), True),
     Wrong("an elephant", "undrawable", ANY, unknown("elephant")),
     Wrong("a tartan", "undrawable", ANY, unknown("tartan")),
     Wrong("a castle", "undrawable", (*ANY, "ddpm-inversion"), unknown("castle"), True),
@@ -269,7 +285,7 @@ class Made:
     fault: str  # what is to be found: GOOD, a fault, or "" where it is no case
     held_out: bool
     figures: Figures
-    right: Figures
+    right: Figures  # of the edit as it should be
 
     @property
     def stem(self) -> str:
@@ -277,17 +293,84 @@ class Made:
         return f"{self.number}-{self.wrong or 'right'}".replace(" ", "-").replace(",", "")
 
 
+@dataclass(frozen=True)
+class Advised:
+    """What advice saw in a case: all measures, so that the rules can be asked again."""
+
+    stem: str
+    signs: Signs
+    phrasing: Phrasing
+
+
+@dataclass(frozen=True)
+class Mended:
+    """What came of the command that was advised."""
+
+    stem: str
+    command: tuple[str, ...]
+    aim: str
+    before: float | None
+    after: float | None
+    figures: Figures
+
+
+@dataclass
+class Raw:
+    """What is known of a run, and the file that it is kept in."""
+
+    file: Path
+    made: dict[tuple[int, str], Made]
+    advised: dict[str, Advised]
+    mended: dict[tuple[str, tuple[str, ...]], Mended]
+
+    @classmethod
+    def read(cls, file: Path) -> Raw:
+        """Read what an earlier run kept."""
+        raw = cls(file, {}, {}, {})
+        for line in file.read_text().splitlines() if file.exists() else ():
+            for kind, value in json.loads(line).items():
+                raw.add({"made": _made, "advised": _advised, "mended": _mended}[kind](value))
+        return raw
+
+    def add(self, one: Made | Advised | Mended) -> None:
+        """Remember one thing."""
+        if isinstance(one, Made):
+            self.made[one.number, one.wrong] = one
+        elif isinstance(one, Advised):
+            self.advised[one.stem] = one
+        else:
+            self.mended[one.stem, one.command] = one
+
+    def keep(self, one: Made | Advised | Mended) -> None:
+        """Remember one thing, also on disk."""
+        self.add(one)
+        with self.file.open("a") as file:
+            file.write(json.dumps({type(one).__name__.lower(): asdict(one)}) + "\n")
+
+
+def _made(value: dict[str, Any]) -> Made:
+    return Made(**value | {"figures": Figures(**value["figures"]), "right": Figures(**value["right"])})
+
+
+def _advised(value: dict[str, Any]) -> Advised:
+    said = value["phrasing"]
+    lists = {name: tuple(said[name]) for name in ("unknown", "vague")}
+    return Advised(value["stem"], Signs(**value["signs"]), Phrasing(**said | lists))
+
+
+def _mended(value: dict[str, Any]) -> Mended:
+    return Mended(**value | {"command": tuple(value["command"]), "figures": Figures(**value["figures"])})
+
+
 def asked(way: Way, scene: Scene) -> Asked:
     """Return an edit as it should be asked for: where there is a mask, it is the true one with a margin."""
     near = cv2.dilate(scene.change.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    settings = {"steps": STEPS, **way.settings}
-    return Asked(way.method, scene.edit.source, scene.edit.target, settings, near if way.masked else None)
+    return Asked(way.method, scene.edit.source, scene.edit.target, {"steps": STEPS}, near if way.masked else None)
 
 
-def made(editor: inkover.Editor, asked: Asked, scene: Scene, stem: Path) -> Picture:
+def made(editor: inkover.Editor, asked: Asked, scene: Scene, files: Path) -> Picture:
     """Make an edit from files and into files, as somebody on the command line would."""
-    photo, mask, edited = (stem.with_name(f"{stem.name}.{end}.png") for end in ("photo", "mask", "edited"))
-    Photo.from_array(scene.before)
+    photo, mask, edited = (files.with_name(f"{files.name}.{end}.png") for end in ("photo", "mask", "edited"))
     cv2.imwrite(str(photo), scene.before[..., ::-1])
     if asked.mask is not None:
         write_mask(asked.mask.astype(np.float32), mask)
@@ -295,88 +378,268 @@ def made(editor: inkover.Editor, asked: Asked, scene: Scene, stem: Path) -> Pict
         photo, source=asked.source, target=asked.target, method=asked.method, seed=scene.seed,
         mask=None if asked.mask is None else mask, grow=asked.grow, **asked.settings,
     )  # fmt: skip
-    result.save(edited).save(stem.with_name(f"{stem.name}.json"))
+    result.save(edited).save(files.with_name(f"{files.name}.json"))
     return result.photo.pixels
 
 
-def attempts(
-    editor: inkover.Editor, judging: probe.Probe, count: int, seed: int, known: list[Made], pictures: Path
-) -> Iterator[Made]:
-    """Yield edits, right ones and wrong ones, until there are as many cases as wanted: known ones first."""
-    quota = {GOOD: count // 4} | {fault: share for fault, share in _shares(count - count // 4)}
-    have, used = dict.fromkeys(quota, 0), {wrong.name: 0 for wrong in WRONGS}
-    earlier = {(one.number, one.wrong): one for one in known}
-    number = 0
-    while any(have[fault] < quota[fault] for fault in quota) and number < 4 * count:
-        way, here = WAYS[number % len(WAYS)], scene(seed, number)
+@dataclass
+class Maker:
+    """Makes edits, right ones and wrong ones, until there are as many cases of each kind as wanted."""
+
+    editor: inkover.Editor
+    judging: probe.Probe
+    raw: Raw
+    pictures: Path
+    quota: dict[str, int]
+    have: Counter[str]
+    used: Counter[str]
+
+    def scene(self, number: int, here: Scene) -> Iterator[Made]:
+        """Yield the cases of one scene."""
+        way = WAYS[number % len(WAYS)]
         plain = asked(way, here)
+        right = self.figures(number, way, "", plain, here, way.held_out, None)
+        yield from self._case(right, self._right(right.figures))
+        for wrong in self._next(way, right.figures):
+            held, base, what = wrong.held_out or way.held_out, right.figures, plain
+            if wrong.instead is not None:
+                what = wrong.instead(plain, here)
+                base = self.figures(number, way, f"{wrong.name}, right", what, here, held, None).figures
+            one = self.figures(number, way, wrong.name, wrong.spoil(what, here), here, held, base)
+            present = PRESENT[wrong.fault](base, one.figures)
+            self.used[wrong.name] += 3 if present else 1
+            yield from self._case(one, wrong.fault if present else "")
 
-        def attempt(name: str, what: Asked, judged: Callable[[Figures], str], held: bool, right: Figures | None) -> Made:
-            if (number, name) in earlier:
-                old = earlier[number, name]
-                return replace(old, right=right or old.figures, fault=judged(old.figures))
-            one = Made(number, way.name, name, "", held, *(2 * (Figures(False, False, 0, 0, 0, 0),)))
-            found = figures(judging, here, made(editor, what, here, pictures / one.stem))
-            return replace(one, figures=found, right=right or found, fault=judged(found))
+    def figures(
+        self, number: int, way: Way, wrong: str, what: Asked, here: Scene, held: bool, right: Figures | None
+    ) -> Made:
+        """Make one edit, unless it is known, and judge it."""
+        if (number, wrong) not in self.raw.made:
+            none = Figures(False, False, 0, 0, 0, 0)
+            one = Made(number, way.name, wrong, "", held, none, none)
+            found = figures(self.judging, here, made(self.editor, what, here, self.pictures / one.stem))
+            self.raw.keep(replace(one, figures=found, right=right or found))
+            print(".", end="", file=sys.stderr, flush=True)
+        return self.raw.made[number, wrong]
 
-        right = attempt("", plain, lambda found: GOOD if good(found) and have[GOOD] < quota[GOOD] else "", way.held_out, None)
-        have[GOOD] += right.fault == GOOD
-        yield right
-        for wrong in _next(way, right.right, have, quota, used):
-            used[wrong.name] += 1
-            base = right.right
-            if wrong.better:
-                better = replace(plain, settings=dict(plain.settings) | wrong.better)
-                one = attempt(f"{wrong.name}, right", better, lambda found: "", wrong.held_out, None)
-                yield one
-                base = one.right
-            what = wrong.spoil(plain, here)
-            one = attempt(wrong.name, what, lambda found: wrong.fault if PRESENT[wrong.fault](base, found) else "", wrong.held_out or way.held_out, base)  # noqa: B023
-            have[wrong.fault] += one.fault == wrong.fault
-            used[wrong.name] += 2 * (one.fault == wrong.fault)
-            yield one
-        number += 1
+    def _case(self, one: Made, fault: str) -> Iterator[Made]:
+        if fault and self.have[fault] < self.quota[fault]:
+            self.have[fault] += 1
+            yield replace(one, fault=fault)
+
+    def _right(self, found: Figures) -> str:
+        """Tell what an edit is that was made as it should be: good, too hard for the model, or no case."""
+        if good(found):
+            return GOOD
+        if found.wanted or found.outside < NEAR or self.used[HARD] >= self.quota["undrawable"] // HARD_PART:
+            return ""
+        self.used[HARD] += 1
+        return "undrawable"
+
+    def _next(self, way: Way, right: Figures) -> list[Wrong]:
+        """Return what is tried on a scene: wrongs of different faults, those first that lack most."""
+        able = [
+            wrong for wrong in WRONGS
+            if way.name in wrong.ways and self.have[wrong.fault] < self.quota[wrong.fault]
+            and (right.success or wrong.fault not in NEEDS_SUCCESS)
+        ]  # fmt: skip
+        able.sort(key=lambda wrong: (self.have[wrong.fault] / self.quota[wrong.fault], self.used[wrong.name]))
+        chosen = {wrong.fault: wrong for wrong in reversed(able)}
+        return [wrong for wrong in able if chosen[wrong.fault] is wrong][:MOST]
 
 
-def _shares(count: int) -> Iterator[tuple[str, int]]:
-    """Share cases out among the faults, evenly."""
-    for k, fault in enumerate(PRESENT):
-        yield fault, count // len(PRESENT) + (k < count % len(PRESENT))
-
-
+HARD, HARD_PART = "as it should be, but too hard", 3
 NEEDS_SUCCESS = ("weak", "artefacts", "long")
 
 
-def _next(way: Way, right: Figures, have: dict[str, int], quota: dict[str, int], used: dict[str, int]) -> list[Wrong]:
-    """Return what is tried on a scene: at most four wrongs of different faults, those first that lack most."""
-    able = [w for w in WRONGS if way.name in w.ways and have[w.fault] < quota[w.fault]
-            and (right.success or w.fault not in NEEDS_SUCCESS)]  # fmt: skip
-    able.sort(key=lambda w: (have[w.fault] / quota[w.fault], used[w.name]))
-    chosen = list[Wrong]()
-    for wrong in able:
-        if wrong.fault not in [one.fault for one in chosen]:
-            chosen.append(wrong)
-    return chosen[:4]
+def quotas(count: int) -> dict[str, int]:
+    """Share cases out: a quarter good ones, the others evenly among the faults."""
+    rest = count - count // 4
+    return {GOOD: count // 4} | {
+        fault: rest // len(PRESENT) + (k < rest % len(PRESENT)) for k, fault in enumerate(PRESENT)
+    }
+
+
+def cases(maker: Maker, count: int, seed: int) -> Iterator[Made]:
+    """Yield the cases, in the order of their scenes."""
+    for number in range(8 * count):
+        if all(maker.have[fault] >= wanted for fault, wanted in maker.quota.items()):
+            return
+        yield from maker.scene(number, scene(seed, number))
+
+
+def looked(editor: inkover.Editor, encoder: Encoder, one: Made, pictures: Path) -> Advised:
+    """Let advice see a case: the two photos and the recipe, no more."""
+    said = seen(editor, encoder, pictures / f"{one.stem}.photo.png", pictures / f"{one.stem}.edited.png",
+                pictures / f"{one.stem}.json")  # fmt: skip
+    return Advised(one.stem, said.signs, said.phrasing)
+
+
+def seen(editor: inkover.Editor, encoder: Encoder, photo: Path, edited: Path, record: Path) -> Advice:
+    """Return the advice on files."""
+    recipe, before, after = inkover.Recipe.read(record), photos.read(photo), photos.read(edited)
+    return advice.advise(editor, recipe, before, after, Targets(photo, edited, record), encoder)
+
+
+def told(editor: inkover.Editor, one: Made, known: Advised, pictures: Path) -> tuple[Piece, ...]:
+    """Return the advice by the rules as they are now, from the measures that were kept."""
+
+    def count(text: str) -> int:
+        return phrasing.read(editor.model.text(text).tokens).tokens
+
+    files = pictures / one.stem
+    targets = Targets(*(files.with_name(f"{one.stem}.{end}") for end in ("photo.png", "mended.png", "mended.json")))
+    recipe = inkover.Recipe.read(files.with_name(f"{one.stem}.json"))
+    return tuple(advice.pieces(cures.Case(recipe, known.signs, known.phrasing, SIDE, count=count), targets))
+
+
+def mended(
+    editor: inkover.Editor, encoder: Encoder, judging: probe.Probe, one: Made, known: Advised, piece: Piece, here: Scene
+) -> Mended:
+    """Run the command that was advised as it stands, and measure again."""
+    assert piece.command is not None
+    command = piece.command
+    output, record = (Path(command[command.index(option) + 1]) for option in ("-o", "--record"))
+    code = cli.run([*command[1:], "--force", "--quiet", "--no-cache", "--json"])
+    if code:
+        raise RuntimeError(f"{advice.typed(command)}: exit code {code}")
+    again = seen(editor, encoder, Path(command[2]), output, record)
+    aim = piece.found.aim[0]
+    before = advice.measures(known.signs, known.phrasing)[aim]
+    return Mended(one.stem, command, aim, before, again.measures[aim],
+                  figures(judging, here, photos.read(output).pixels))  # fmt: skip
+
+
+OUTSIDE = ("drift", "bleeding", "unfaithful")
+
+
+def helped(piece: Piece, one: Mended) -> bool:
+    """Tell whether the measure that was aimed at went where it was to go."""
+    if one.before is None or one.after is None:
+        return False
+    return one.after > one.before if piece.found.aim[1] == "above" else one.after < one.before
+
+
+def nearer(case: Made, one: Mended) -> bool:
+    """Tell whether the truth says so too: nearer to the true edit inside, or to the photo outside."""
+    if case.fault in OUTSIDE:
+        return one.figures.outside > case.figures.outside
+    return one.figures.inside > case.figures.inside
+
+
+@dataclass(frozen=True)
+class Row:
+    """A case with what was found."""
+
+    case: Made
+    found: str  # the first fault, or GOOD
+    listed: tuple[str, ...]
+    edits: bool  # an edit was advised
+    helped: bool | None
+    nearer: bool | None
+
+
+def share(rows: Sequence[Row], right: Callable[[Row], bool | None]) -> str:
+    """Return how many rows are right, in percent and of how many."""
+    return f"{np.mean([bool(right(row)) for row in rows]):.0%} of {len(rows)}" if rows else "-"
+
+
+def shown(rows: list[Row]) -> str:
+    """Return the tables, as Markdown."""
+    kinds = (GOOD, *PRESENT)
+    lines = ["| is \\ found | " + " | ".join(kinds) + " | right |", "|---" * (len(kinds) + 2) + "|"]
+    for kind in kinds:
+        mine = [row for row in rows if row.case.fault == kind]
+        counts = Counter(row.found for row in mine)
+        lines.append(
+            f"| {kind} | " + " | ".join(str(counts[one] or "") for one in kinds) + f" | {share(mine, _right)} |"
+        )
+    wrong = [row for row in rows if row.case.fault != GOOD]
+    fine = [row for row in rows if row.case.fault == GOOD]
+    kept, unseen = ([row for row in wrong if row.case.held_out is held] for held in (False, True))
+    mended = [row for row in wrong if row.edits]
+    lines += [
+        "",
+        f"right diagnosis: {share(rows, _right)}; of faulty edits {share(wrong, _right)}, of those with knobs and methods "
+        f"that the limits were chosen on {share(kept, _right)}, of the others {share(unseen, _right)}",
+        f"the fault is among those told: {share(wrong, lambda row: row.case.fault in row.listed)} faulty edits",
+        f"false alarms: {share(fine, lambda row: row.found != GOOD)} good edits",
+        f"an edit is advised: {share(wrong, lambda row: row.edits)} faulty edits",
+        f"it improves the measure that it aims at: {share(mended, lambda row: row.helped)}; it is nearer to the truth: "
+        f"{share(mended, lambda row: row.nearer)}",
+        "",
+        "| fault | an edit is advised | it improves its measure | nearer to the truth |",
+        "|---|---|---|---|",
+    ]
+    for kind in PRESENT:
+        mine = [row for row in wrong if row.case.fault == kind]
+        edits = [row for row in mine if row.edits]
+        lines.append(f"| {kind} | {share(mine, lambda row: row.edits)} | {share(edits, lambda row: row.helped)} | "
+                     f"{share(edits, lambda row: row.nearer)} |")  # fmt: skip
+    names = dict.fromkeys(wrong.name for wrong in WRONGS) | {"": None}
+    lines += ["", "| made wrong | fault | limits never saw it | right |", "|---|---|---|---|"]
+    for name in names:
+        mine = [row for row in wrong if row.case.wrong == name]
+        if mine:
+            held = "yes" if all(row.case.held_out for row in mine) else "in part" if any(
+                row.case.held_out for row in mine) else ""  # fmt: skip
+            lines.append(f"| {name or HARD} | {mine[0].case.fault} | {held} | {share(mine, _right)} |")
+    return "\n".join(lines)
+
+
+def _right(row: Row) -> bool:
+    return row.found == row.case.fault
+
+
+def rows(given: argparse.Namespace, raw: Raw, pictures: Path) -> Iterator[Row]:
+    """Make the cases, ask for advice on each, and do what it says."""
+    editor = inkover.Editor.load("tabletop", remember=False, dtype="bfloat16")
+    judging, encoder = probe.load(folder()), clip.load("tabletop")
+    maker = Maker(editor, judging, raw, pictures, quotas(given.cases), Counter(), Counter())
+    for one in cases(maker, given.cases, given.seed):
+        if one.stem not in raw.advised:
+            raw.keep(looked(editor, encoder, one, pictures))
+            print("a", end="", file=sys.stderr, flush=True)
+        known = raw.advised[one.stem]
+        pieces = told(editor, one, known, pictures)
+        listed = tuple(piece.found.rule.fault for piece in pieces)
+        piece = next((piece for piece in pieces[:1] if piece.command and piece.command[1] == "edit"), None)
+        better = None
+        if piece is not None and piece.command and one.fault != GOOD and not given.no_mending:
+            if (one.stem, piece.command) not in raw.mended:
+                here = scene(given.seed, one.number)
+                raw.keep(mended(editor, encoder, judging, one, known, piece, here))
+                print("m", end="", file=sys.stderr, flush=True)
+            better = raw.mended[one.stem, piece.command]
+        yield Row(
+            one, listed[0] if listed else GOOD, listed, piece is not None,
+            better and piece and helped(piece, better), better and nearer(one, better),
+        )  # fmt: skip
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--cases", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--raw", type=Path, help="keep what was made, and go on there")
+    parser.add_argument("--no-mending", action="store_true", help="leave the advised commands alone")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--wrong", action="store_true", help="list every case that was told wrongly")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    with tempfile.TemporaryDirectory() as away:
+        raw = Raw.read(given.raw or Path(away) / "raw.jsonl")
+        pictures = raw.file.with_name(raw.file.name + ".pictures")
+        pictures.mkdir(parents=True, exist_ok=True)
+        with contextlib.redirect_stdout(io.StringIO()):  # what the advised commands print
+            found = list(rows(given, raw, pictures))
+    print(file=sys.stderr)
+    for row in found if given.wrong else ():
+        if not _right(row):
+            print(row.case.stem, row.case.way, row.case.fault, "->", row.listed, file=sys.stderr)
+    print(shown(found))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--cases", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--raw", type=Path)
-    given = parser.parse_args()
-    torch.set_num_threads(1)
-    pictures = given.raw.with_name(given.raw.name + ".pictures")
-    pictures.mkdir(exist_ok=True)
-    known = []
-    if given.raw.exists():
-        for line in given.raw.read_text().splitlines():
-            v = json.loads(line)["made"]
-            known.append(Made(**(v | {"figures": Figures(**v["figures"]), "right": Figures(**v["right"])})))
-    editor = inkover.Editor.load("tabletop", remember=False, dtype="bfloat16")
-    n = len(known)
-    for k, one in enumerate(attempts(editor, probe.load(folder()), given.cases, given.seed, known, pictures)):
-        if k >= n:
-            with given.raw.open("a") as f:
-                f.write(json.dumps({"made": asdict(one)}) + "\n")
-            print(one.stem, one.way, one.fault, {k: (round(v, 1) if isinstance(v, float) else v) for k, v in asdict(one.figures).items()}, file=sys.stderr, flush=True)
+    main()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from inkover import methods
+from inkover.app.cleanup import USUAL
 from inkover.app.recipe import Recipe
 from inkover.errors import InkoverError
 from inkover.knobs import Knob
@@ -53,7 +54,9 @@ def _place(recipe: Recipe) -> Iterator[str]:
         yield from ("--feather", _number(recipe.feather))
     if recipe.windows:
         yield "--windows"
-    if cleaned := str(recipe.cleanup):
+    clean = recipe.cleanup
+    amounts = [f"{name}={_number(value)}" for name in USUAL if (value := getattr(clean, name))]
+    if cleaned := ",".join([*(["color"] if clean.color else []), *amounts]):
         yield from ("--cleanup", cleaned)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from inkover import methods
 from inkover.app.recipe import File, Recipe
 from inkover.errors import InkoverError
+from inkover.knobs import Knob
 from inkover.measure import phrasing
 from inkover.measure.signs import Signs
 from inkover.methods.contract import Method
@@ -26,8 +27,9 @@ WEAK: tuple[Lean, ...] = (
     ("cross", HIGH, 0.6),
     ("layout", HIGH, 0.5),
     ("source_guidance", HIGH, 0.6),
+    ("steps", LOW, 2.0),
 )
-"""Less of the way to noise, words that are followed less or in fewer steps, a layout and looks held on to for longer."""
+"""Less of the way to noise, words that are followed less or in fewer steps, a layout and looks held on to longer."""
 STRONG: tuple[Lean, ...] = (
     ("strength", HIGH, 0.75),
     ("guidance", HIGH, 0.6),
@@ -52,6 +54,8 @@ UNTRUE: tuple[Lean, ...] = (("steps", LOW, 2.0), ("rounds", LOW, 3.0), ("iterati
 """An inversion follows the photo in more and smaller steps, or refines each, more truly."""
 MOST = {"strength": 1.0, "cross": 1.0, "layout": 1.0, "guidance_to": 1.0, "rounds": 20, "threshold": 0.9,
         "blend_threshold": 0.9}  # fmt: skip
+ENOUGH = 15
+"""Steps."""
 OTHER_MODEL = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
 
@@ -63,8 +67,8 @@ class Case:
     signs: Signs
     phrasing: phrasing.Phrasing
     side: int  # the photo's shorter side, pixels
-    mask: File | None = None  # that was given for where the edit was to be
-    shorter: Callable[[str, int], bool] = lambda text, most: len(text.split()) <= most  # has a text no more tokens?
+    mask: File | None = None  # of where the edit was to be, as the user says
+    count: Callable[[str], int] = lambda text: len(text.split())  # the tokens of a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +155,9 @@ def unclear(case: Case) -> Cure:
 
 def long(case: Case) -> Cure:
     """The text without its last clauses."""
-    most = int(phrasing.LONG * case.phrasing.window)
-    text = phrasing.shortened(case.recipe.target, case.recipe.source, lambda one: case.shorter(one, most))
+    window, source = case.phrasing.window, case.recipe.source
+    most = min(int(phrasing.LONG * window), max(window // 2, case.count(source) + 4))
+    text = phrasing.shortened(case.recipe.target, source, lambda one: case.count(one) <= most)
     words = f"Shorten the text to {most} tokens or fewer; it has {case.phrasing.tokens}"
     return _said(f"{words}: {text!r}.", replace(case.recipe, target=text))
 
@@ -235,9 +240,7 @@ def _turned(recipe: Recipe, leans: tuple[Lean, ...], step: bool = True) -> Recip
         (known[name], way, factor) for name, way, factor in leans
         if name in known and known[name].kind in (int, float) and not (masked and known[name].stage == "mask")
     ]  # fmt: skip
-    back = {
-        knob.name: knob.default for knob, way, _ in able if (recipe.settings[knob.name] - knob.default) * way > 0
-    }
+    back = {knob.name: knob.default for knob, way, _ in able if _leans(knob, recipe.settings[knob.name], way)}
     if back:
         return _checked(method, recipe, _set(recipe, **back))
     for knob, way, factor in able if step else ():
@@ -246,6 +249,12 @@ def _turned(recipe: Recipe, leans: tuple[Lean, ...], step: bool = True) -> Recip
         if (value - recipe.settings[knob.name]) * way < 0:
             return _checked(method, recipe, _set(recipe, **{knob.name: value}))
     return recipe
+
+
+def _leans(knob: Knob, value: float, way: int) -> bool:
+    """Tell whether a knob is beyond its default the way that leads to the fault; fewer steps are usual, few are not."""
+    usual = min(knob.default, ENOUGH) if knob.name == "steps" else knob.default
+    return bool((value - usual) * way > 0)
 
 
 def _step(value: float, factor: float, low: float | None, high: float) -> float:

@@ -38,7 +38,8 @@ class Ask:
 def run(ask: Ask, manner: Manner) -> None:
     """Do the whole command."""
     _check(ask)
-    before, after, mask = _read(ask)
+    assert ask.before is not None and ask.after is not None
+    before, after, mask = read_pair(ask.before, ask.after, ask.mask, ask.max_pixels)
     networks = seeing.load(ask.clip, ask.dino, ask.lpips)
     if networks.clip is not None:
         say_unread(networks.clip, ask.source, ask.target, manner)
@@ -73,16 +74,15 @@ def _check(ask: Ask) -> None:
             raise InkoverError(f"{option} is read by CLIP alone: add --clip FOLDER or --clip tabletop, or leave it out")
 
 
-def _read(ask: Ask) -> tuple[Photo, Photo, Mask | None]:
-    """Read the pictures and the mask; InkoverError where they do not fit."""
-    assert ask.before is not None and ask.after is not None
-    before, after = (photos.read(path, ask.max_pixels) for path in (ask.before, ask.after))
+def read_pair(one: Path, other: Path, mask: Path | None, max_pixels: int) -> tuple[Photo, Photo, Mask | None]:
+    """Read a photo, its edited copy and a mask; InkoverError where they do not fit."""
+    before, after = (photos.read(path, max_pixels) for path in (one, other))
     if before.size != after.size:
         (height, width), (tall, wide) = before.size, after.size
         raise InkoverError(
-            f"{ask.before} is {width} x {height} px and {ask.after} {wide} x {tall}: resize the edited one to the photo"
+            f"{one} is {width} x {height} px and {other} {wide} x {tall}: resize the edited one to the photo"
         )
-    return before, after, None if ask.mask is None else read_mask(ask.mask, before.size)
+    return before, after, None if mask is None else read_mask(mask, before.size)
 
 
 def say_unread(encoder: Encoder, source: str | None, target: str | None, manner: Manner) -> None:

@@ -560,8 +560,8 @@ def shown(rows: list[Row]) -> str:
     mended = [row for row in wrong if row.edits]
     lines += [
         "",
-        f"right diagnosis: {share(rows, _right)}; of faulty edits {share(wrong, _right)}, of those with knobs and methods "
-        f"that the limits were chosen on {share(kept, _right)}, of the others {share(unseen, _right)}",
+        f"right diagnosis: {share(rows, _right)}; of faulty edits {share(wrong, _right)}, of knobs and methods "
+        f"that the limits were chosen on {share(kept, _right)}, of others {share(unseen, _right)}",
         f"the fault is among those told: {share(wrong, lambda row: row.case.fault in row.listed)} faulty edits",
         f"false alarms: {share(fine, lambda row: row.found != GOOD)} good edits",
         f"an edit is advised: {share(wrong, lambda row: row.edits)} faulty edits",

@@ -70,7 +70,15 @@ RULES: tuple[Rule, ...] = (
         ((Limit("orders", "above", 0.5, 0.5),), (Limit("telling", "below", 0.55, 0.3),)),
         "A model reads descriptions of pictures: an order, or words that nothing can be seen of, say nothing to it.",
         {"clip_turned_near": "above", "turned": "above"},
-        ("undrawable", *PICTURE),
+        ("long", *PICTURE),
+    ),
+    Rule(
+        "undrawable",
+        "The model does not know what it is asked to draw.",
+        ((Limit("unknown", "above", 0.5, 0.5),),),
+        "A word that the tokenizer cuts into crumbs of a letter or two stood in no caption that the model learnt from.",
+        {"unknown": "below"},
+        PICTURE,
     ),
     Rule(
         "long",
@@ -79,14 +87,6 @@ RULES: tuple[Rule, ...] = (
         "The more a text says, the less each of its words has of the model's attention; near the end of what a model "
         "reads there is little that was ever trained.",
         {"fullness": "below"},
-        PICTURE,
-    ),
-    Rule(
-        "undrawable",
-        "The model does not know what it is asked to draw.",
-        ((Limit("unknown", "above", 0.5, 0.5),),),
-        "A word that the tokenizer cuts into crumbs of a letter or two stood in no caption that the model learnt from.",
-        {"unknown": "below"},
         PICTURE,
     ),
     Rule(

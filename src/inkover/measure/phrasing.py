@@ -68,7 +68,9 @@ def _crumbs(tokens: Tokens, start: int, end: int) -> bool:
 
 LONG = 0.8
 """The part of what a model reads that a text may fill before it is too long."""
-_TURN = re.compile(r"(?:turn|change|convert|transform|make|replace|swap) (?P<was>.+?) (?:into|with|by|for) (?P<new>.+)")
+_TURN = re.compile(
+    r"(?:turn|change|convert|transform|make|replace|swap) (?P<was>.+?) (?:into|with|by|for|to(?= an? )) (?P<new>.+)"
+)
 _MAKE = re.compile(r"(?:make|paint|turn|set) (?:the |a |an )?(?P<was>.+) (?P<new>\S+)")
 _ADD = re.compile(r"(?:add|put) (?P<new>.+)")
 _ENDS = re.compile(r"[,.;]\s|\s(?:,|and|with|in|that|which|while)\s")

@@ -42,6 +42,7 @@ from inkover.measure.phrasing import Phrasing
 from inkover.measure.quality import psnr
 from inkover.measure.signs import Signs
 from inkover.tabletop import folder, probe
+from inkover.tabletop.captions import WORDS
 from inkover.tabletop.edits import Edit, case
 
 Picture = NDArray[np.uint8]
@@ -490,7 +491,7 @@ def told(editor: inkover.Editor, one: Made, known: Advised, pictures: Path) -> t
     files = pictures / one.stem
     targets = Targets(*(files.with_name(f"{one.stem}.{end}") for end in ("photo.png", "mended.png", "mended.json")))
     recipe = inkover.Recipe.read(files.with_name(f"{one.stem}.json"))
-    return tuple(advice.pieces(cures.Case(recipe, known.signs, known.phrasing, SIDE, count=count), targets))
+    return tuple(advice.pieces(cures.Case(recipe, known.signs, known.phrasing, SIDE, None, count, WORDS), targets))
 
 
 def mended(
@@ -606,7 +607,8 @@ def rows(given: argparse.Namespace, raw: Raw, pictures: Path) -> Iterator[Row]:
         piece = next((piece for piece in pieces[:1] if piece.command and piece.command[1] == "edit"), None)
         better = None
         if piece is not None and piece.command and one.fault != GOOD and not given.no_mending:
-            if (one.stem, piece.command) not in raw.mended:
+            known_mended = raw.mended.get((one.stem, piece.command))
+            if known_mended is None or known_mended.aim != piece.found.aim[0]:
                 here = scene(given.seed, one.number)
                 raw.keep(mended(editor, encoder, judging, one, known, piece, here))
                 print("m", end="", file=sys.stderr, flush=True)

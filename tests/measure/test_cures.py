@@ -149,3 +149,11 @@ def test_settings_that_do_not_fit_together_any_more_become_the_methods_own() -> 
 
 def test_no_cure_names_a_file() -> None:
     assert not any(Path(word).suffix == ".png" for word in cured("drift", recipe()).text.split())
+
+
+def test_a_place_that_was_taken_already_is_not_advised_again() -> None:
+    where = 'grow(differs("a red ball", "a blue ball"), 2)'
+    masked = replace(recipe("sdedit"), where=where)
+    calmer, stronger = cured("bleeding", masked).recipe, cured("weak", masked, replace(NOTHING, missed=0.9)).recipe
+    assert calmer is not None and calmer.where == where and calmer.settings["strength"] < 0.8
+    assert stronger is not None and stronger.where == where and stronger.settings["strength"] > 0.8

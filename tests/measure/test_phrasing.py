@@ -75,3 +75,10 @@ def test_cutting_never_leaves_the_source_alone() -> None:
     long = "a red ball on grass, and a blue cube and snow and sand and a wall"
     short = phrasing.shortened(long, "a red ball on grass", lambda text: len(text.split()) <= 10)
     assert "blue cube" in short and len(short.split()) <= 10
+
+
+def test_a_word_that_is_misspelled_is_put_right_and_a_strange_one_is_not() -> None:
+    known = ("ball", "bottle", "purple")
+    assert phrasing.respelled("a purpel botle, on grass", ("purpel", "botle"), known) == "a purple bottle, on grass"
+    assert phrasing.respelled("a purpel elephant", ("purpel", "elephant"), known) is None
+    assert phrasing.respelled("a botle", ("botle",), ()) is None

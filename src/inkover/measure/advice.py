@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkover.app import command_line, files
+from inkover.app.config import EMBEDDED
 from inkover.app.recipe import File, Recipe
 from inkover.attention import emphasis
 from inkover.measure import cures, faults, phrasing, signs
@@ -90,8 +91,18 @@ def advise(
     def count(text: str) -> int:
         return phrasing.read(editor.model.text(text).tokens).tokens
 
-    case = Case(recipe, seen, said, min(before.size), mask_file, count)
+    known = vocabulary(editor.model.name)
+    case = Case(recipe, seen, said, min(before.size), mask_file, count, known)
     return Advice(tuple(pieces(case, targets)), seen, said)
+
+
+def vocabulary(model: str) -> tuple[str, ...]:
+    """Return the words that the embedded model was taught; of others nobody has a list."""
+    if model != EMBEDDED:
+        return ()
+    from inkover.tabletop.captions import WORDS
+
+    return WORDS
 
 
 def pieces(case: Case, targets: Targets) -> Iterator[Piece]:

@@ -69,6 +69,7 @@ class Case:
     side: int  # the photo's shorter side, pixels
     mask: File | None = None  # of where the edit was to be, as the user says
     count: Callable[[str], int] = lambda text: len(text.split())  # the tokens of a text
+    vocabulary: tuple[str, ...] = ()  # words that the model knows, where that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +87,21 @@ def weak(case: Case) -> Cure:
     if recipe.grow < 0:
         return _said("The mask was shrunk too far: take it as it is.", replace(recipe, grow=0.0, feather=0.0))
     if _misses(case):
-        if _given(recipe):
-            return _said("The mask is too small: take the place where the texts differ.", _masked(case))
-        method = methods.get(recipe.method)
-        if method.find_mask is not None:
-            found = _turned(recipe, NARROW)
-            if found != recipe:
-                return _said(f"The mask is too small: {_changes(recipe, found)}.", replace(found, feather=0.0))
+        wider = _masked(case) if _given(recipe) else replace(_turned(recipe, NARROW), feather=0.0)
+        if _given(recipe) and not _same_mask(wider, recipe):
+            return _said("The mask is too small: take the place where the texts differ.", wider)
+        if wider.settings != recipe.settings:
+            return _said(f"The mask is too small: {_changes(recipe, wider)}.", wider)
     return _knobs(recipe, WEAK, "Let the words have more of it")
 
 
 def drift(case: Case) -> Cure:
-    """Less strength and guidance, and a mask where there is none."""
-    recipe = case.recipe
-    calmer = _turned(recipe, STRONG)
-    if _given(recipe):
-        return _said(f"Hold on to more of the photo: {_changes(recipe, calmer)}.", calmer)
-    if recipe.settings.get("blend") == "":
+    """A mask, and strength and guidance as they are usual."""
+    calmer = _turned(case.recipe, STRONG, step=False)
+    if calmer.settings.get("blend") == "":
         calmer = _set(calmer, blend="auto")
-    back = _turned(recipe, STRONG, step=False)
-    masked = _masked(replace(case, recipe=back if recipe.settings.get("blend") != "" else calmer))
-    return _said(f"Hold on to the photo outside the change by a mask{_and(recipe, masked)}.", masked)
+    masked = _masked(replace(case, recipe=calmer))
+    return _said(f"Hold on to the photo outside the change by a mask{_and(case.recipe, masked)}.", masked)
 
 
 def bleeding(case: Case) -> Cure:
@@ -114,11 +109,12 @@ def bleeding(case: Case) -> Cure:
     recipe = case.recipe
     if recipe.grow > 0:
         return _said("The mask was grown too far: take it as it is.", replace(recipe, grow=0.0, feather=0.0))
-    if not _given(recipe):
-        tighter = _turned(recipe, WIDE)
-        if tighter != recipe:
-            return _said(f"Tighten the mask: {_changes(recipe, tighter)}.", replace(tighter, feather=0.0))
+    tighter = recipe if _given(recipe) else _turned(recipe, WIDE)
+    if tighter != recipe:
+        return _said(f"Tighten the mask: {_changes(recipe, tighter)}.", replace(tighter, feather=0.0))
     masked = _masked(case)
+    if _same_mask(masked, recipe):
+        return _knobs(recipe, STRONG, "The mask is as tight as the texts make it: hold on to more of the photo")
     calmer = _turned(masked, STRONG, step=False)
     return _said(f"Tighten the mask to where the texts differ{_and(recipe, calmer)}.", calmer)
 
@@ -163,18 +159,17 @@ def long(case: Case) -> Cure:
 
 
 def undrawable(case: Case) -> Cure:
-    """Another method, or where the model does not know the words, another model."""
-    recipe = case.recipe
-    if case.phrasing.unknown:
-        named = ", ".join(repr(word) for word in case.phrasing.unknown)
-        return Cure(
-            f"This model does not know {named}: name a thing that it knows, or get a model that does and give it as "
-            f"--model {OTHER_MODEL}.",
-            None,
-            ("inkover", "models", "get", OTHER_MODEL),
-        )
-    other = _another(recipe)
-    return _said(f"The method does not manage this edit here: try method {other.method}.", other)
+    """The word that was meant, where the model has one so spelled; else another model, or another method."""
+    recipe, unknown = case.recipe, case.phrasing.unknown
+    if not unknown:
+        other = _another(recipe)
+        return _said(f"The method does not manage this edit here: try method {other.method}.", other)
+    named = ", ".join(repr(word) for word in unknown)
+    meant = phrasing.respelled(recipe.target, unknown, case.vocabulary)
+    if meant is not None:
+        return _said(f"This model does not know {named}: write {meant!r}.", replace(recipe, target=meant))
+    words = f"name a thing that it knows, or get a model that does and give it as --model {OTHER_MODEL}"
+    return Cure(f"This model does not know {named}: {words}.", None, ("inkover", "models", "get", OTHER_MODEL))
 
 
 CURES: Mapping[str, Callable[[Case], Cure]] = {
@@ -202,6 +197,10 @@ def _given(recipe: Recipe) -> bool:
 def _misses(case: Case) -> bool:
     """Tell whether most of the place lies where nothing at all changed: outside the mask."""
     return case.signs.missed is not None and case.signs.missed > 0.5
+
+
+def _same_mask(one: Recipe, other: Recipe) -> bool:
+    return (one.mask, one.where) == (other.mask, other.where)
 
 
 def _masked(case: Case) -> Recipe:

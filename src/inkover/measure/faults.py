@@ -86,7 +86,7 @@ RULES: tuple[Rule, ...] = (
         ((Limit("fullness", "above", 0.8, 0.15),),),
         "The more a text says, the less each of its words has of the model's attention; near the end of what a model "
         "reads there is little that was ever trained.",
-        {"fullness": "below"},
+        {"clip_turned_near": "above", "turned": "above"},
         PICTURE,
     ),
     Rule(

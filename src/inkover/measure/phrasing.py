@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from inkover.attention.words import Tokens, at, words
 from inkover.methods.wording import SMALL
@@ -22,6 +23,9 @@ VAGUE = frozenset(
 """Words that say nothing that could be seen."""
 PIECE = 3.0
 """Letters: a word cut into shorter pieces than this on average is none that the tokenizer knows."""
+
+NEARLY = 0.75
+"""How alike two words are spelled, from 0 to 1, where one may have been meant for the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,16 @@ def described(source: str, order: str) -> str | None:
     if match := _ADD.fullmatch(told):
         return f"{match['new']} and {source}"
     return None
+
+
+def respelled(text: str, unknown: Sequence[str], vocabulary: Sequence[str]) -> str | None:
+    """Put the nearest word that a model knows for each that it does not; None where one has none nearly so spelled."""
+    for word in unknown:
+        near = get_close_matches(word, vocabulary, n=1, cutoff=NEARLY)
+        if not near:
+            return None
+        text = re.sub(rf"(?i)(?<!\w){re.escape(word)}(?!\w)", near[0], text)
+    return text
 
 
 def _bare(words: str) -> str:

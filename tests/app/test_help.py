@@ -53,7 +53,7 @@ print([name for name in {HEAVY!r} if name in sys.modules])
 def test_python_m_inkover_is_the_command() -> None:
     done = subprocess.run([sys.executable, "-m", "inkover", "--help"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and done.stdout.startswith("Usage: inkover ")
-    for command in ("edit", "mask", "score", "compare", "sweep", "explain", "methods", "models", "bench"):
+    for command in ("edit", "mask", "score", "advise", "compare", "sweep", "explain", "methods", "models", "bench"):
         assert f"\n  {command} " in done.stdout
 
 

@@ -30,7 +30,20 @@ def test_the_table_of_methods_is_true() -> None:
 
 
 def test_the_options_that_pages_name_are_there(inkover: Callable[..., Outcome]) -> None:
-    commands = ("edit", "mask", "invert", "score", "compare", "sweep", "explain", "cache", "models", "methods", "bench")
+    commands = (
+        "edit",
+        "mask",
+        "invert",
+        "score",
+        "advise",
+        "compare",
+        "sweep",
+        "explain",
+        "cache",
+        "models",
+        "methods",
+        "bench",
+    )
     known = "".join(inkover(command, "--help").out for command in commands)
     for page in PAGES:
         for line in page.read_text(encoding="utf-8").splitlines():

@@ -319,6 +319,33 @@ def score(
 
 
 @app.command()
+def advise(
+    photo: o.Photo,
+    edited: o.Edited,
+    recipe: o.Recorded = None,
+    mask: o.WantedMask = None,
+    clip: o.Clip = None,
+    model: o.Model = None,
+    config: o.Config = None,
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    max_pixels: o.MaxPixels = PIXELS,
+    no_cache: o.NoCache = False,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Say what went wrong with an edit, and the command that mends it."""
+    from inkover.app.request import Engine, Manner
+    from inkover.measure import advise_command
+
+    advise_command.run(
+        advise_command.Ask(photo, edited, recipe, mask, clip, max_pixels),
+        Engine(model, config, device, dtype, not no_cache),
+        Manner(json, quiet),
+    )
+
+
+@app.command()
 def compare(
     context: typer.Context,
     photo: o.PhotoFile,

@@ -49,6 +49,13 @@ After = Annotated[Path | None, typer.Argument(metavar="AFTER", help="The edited 
 Was = Annotated[str | None, typer.Option("--from", metavar="TEXT", help="What the photo shows.")]
 ScoreMask = Annotated[Path | None, typer.Option("--mask", metavar="FILE", help="Where the edit is: white.")]
 Clip = Annotated[str | None, typer.Option("--clip", metavar="FOLDER", help="A CLIP of transformers, or tabletop.")]
+Photo = Annotated[Path, typer.Argument(metavar="PHOTO", help="The photo.")]
+Edited = Annotated[Path, typer.Argument(metavar="EDITED", help="What an edit made of it, of the same size.")]
+Recorded = Annotated[Path | None, typer.Option("--recipe", metavar="FILE", help="The edit's recipe, by --record.")]
+WantedMask = Annotated[
+    Path | None,
+    typer.Option("--mask", metavar="FILE", help="Where the edit was to be.  [default: by the texts]"),
+]
 Dino = Annotated[Path | None, typer.Option("--dino", metavar="FOLDER", help="A DINO ViT of transformers.")]
 Lpips = Annotated[
     Path | None, typer.Option("--lpips", metavar="FILE", help="torchvision's alexnet, vgg16 or squeezenet1_1.")

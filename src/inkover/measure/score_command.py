@@ -13,7 +13,7 @@ from inkover.app.request import Manner
 from inkover.errors import InkoverError
 from inkover.masks.files import read_mask
 from inkover.measure import seeing
-from inkover.measure.scores import MEASURES, NEEDS, Measure, Scores, score
+from inkover.measure.scores import MEASURES, NEEDS, Mask, Measure, Scores, score
 from inkover.measure.seeing import Networks
 from inkover.photo import Photo
 
@@ -43,8 +43,9 @@ class Ask:
 def run(ask: Ask, manner: Manner) -> None:
     """Do the whole command."""
     _check(ask)
-    before, after = _read(ask)
-    mask, true_mask = (None if path is None else read_mask(path, before.size) for path in (ask.mask, ask.true_mask))
+    assert ask.before is not None and ask.after is not None
+    before, after, mask = read_pair(ask.before, ask.after, ask.mask, ask.max_pixels)
+    true_mask = None if ask.true_mask is None else read_mask(ask.true_mask, before.size)
     drags = _drags(ask.drags, before.size)
     networks = seeing.load(ask.clip, ask.dino, ask.lpips, ask.faces)
     if networks.clip is not None:
@@ -84,16 +85,15 @@ def _check(ask: Ask) -> None:
         raise InkoverError("--true-mask is compared with --mask: add --mask FILE, or leave it out")
 
 
-def _read(ask: Ask) -> tuple[Photo, Photo]:
-    """Read the pictures; InkoverError where they do not fit."""
-    assert ask.before is not None and ask.after is not None
-    before, after = (photos.read(path, ask.max_pixels) for path in (ask.before, ask.after))
+def read_pair(one: Path, other: Path, mask: Path | None, max_pixels: int) -> tuple[Photo, Photo, Mask | None]:
+    """Read a photo, its edited copy and a mask; InkoverError where they do not fit."""
+    before, after = (photos.read(path, max_pixels) for path in (one, other))
     if before.size != after.size:
         (height, width), (tall, wide) = before.size, after.size
         raise InkoverError(
-            f"{ask.before} is {width} x {height} px and {ask.after} {wide} x {tall}: resize the edited one to the photo"
+            f"{one} is {width} x {height} px and {other} {wide} x {tall}: resize the edited one to the photo"
         )
-    return before, after
+    return before, after, None if mask is None else read_mask(mask, before.size)
 
 
 def _drags(typed: Sequence[str], size: tuple[int, int]) -> list[Drag]:

@@ -1,0 +1,147 @@
+"""Advice on one edit: its measures, the faults that they tell of, and for each the command that mends it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inkover.app import command_line, files
+from inkover.app.config import EMBEDDED
+from inkover.app.recipe import File, Recipe
+from inkover.attention import emphasis
+from inkover.measure import cures, faults, phrasing, signs
+from inkover.measure.cures import Case
+from inkover.measure.faults import Found, Measures
+from inkover.measure.phrasing import Phrasing
+from inkover.measure.signs import Signs
+
+if TYPE_CHECKING:
+    from inkover.app.editor import Editor
+    from inkover.measure.clip import Encoder
+    from inkover.measure.scores import Mask
+    from inkover.photo import Photo
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The files that an advised command reads and writes."""
+
+    photo: Path
+    output: Path
+    record: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One fault with its cure."""
+
+    found: Found
+    cure: str
+    command: tuple[str, ...] | None  # None where only the user can say what is wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What went wrong, what is to be mended first before the others; nothing where it is empty."""
+
+    pieces: tuple[Piece, ...]
+    signs: Signs
+    phrasing: Phrasing
+
+    @property
+    def measures(self) -> Measures:
+        """All that the rules may look at."""
+        return measures(self.signs, self.phrasing)
+
+
+def measures(seen: Signs, said: Phrasing) -> dict[str, float | None]:
+    """Return the figures by the names that the rules know them by."""
+    figures: dict[str, float | None] = {
+        name: None if value is None else float(value) for name, value in asdict(seen).items()
+    }
+    return figures | {
+        "orders": float(bool(said.order)),
+        "telling": said.telling,
+        "fullness": said.tokens / max(1, said.window),
+        "unknown": float(len(said.unknown)),
+    }
+
+
+def advise(
+    editor: Editor,
+    recipe: Recipe,
+    before: Photo,
+    after: Photo,
+    targets: Targets,
+    encoder: Encoder | None = None,
+    mask: Mask | None = None,
+    mask_file: File | None = None,
+) -> Advice:
+    """Say what went wrong with an edit and what to do about it.
+
+    ``mask`` (H, W) in [0, 1] is where the edit was to be, if that is known better than by the texts, and ``mask_file``
+    its file. The recipe is one that its model, which the editor holds, made ``after`` by.
+    """
+    said = phrasing.read(editor.model.text(emphasis.parse(recipe.target).text).tokens)
+    seen = signs.observed(editor, recipe, before, after, mask, encoder)
+
+    def count(text: str) -> int:
+        return phrasing.read(editor.model.text(text).tokens).tokens
+
+    known = vocabulary(editor.model.name)
+    case = Case(recipe, seen, said, min(before.size), mask_file, count, known)
+    return Advice(tuple(pieces(case, targets)), seen, said)
+
+
+def vocabulary(model: str) -> tuple[str, ...]:
+    """Return the words that the embedded model was taught; of others nobody has a list."""
+    if model != EMBEDDED:
+        return ()
+    from inkover.tabletop.captions import WORDS
+
+    return WORDS
+
+
+def pieces(case: Case, targets: Targets) -> Iterator[Piece]:
+    """Yield each fault with its cure and the command of it."""
+    for one in faults.found(measures(case.signs, case.phrasing)):
+        cure = cures.CURES[one.rule.fault](case)
+        command = cure.arguments or None
+        if cure.recipe is not None:
+            command = command_line.command(cure.recipe, targets.photo, targets.output, targets.record)
+        yield Piece(one, cure.text, command)
+
+
+def typed(command: tuple[str, ...]) -> str:
+    """Return a command as it is typed."""
+    return shlex.join(command)
+
+
+def unused(path: Path) -> Path:
+    """Return a name beside a file that none has yet: NAME-2.EXT, NAME-3.EXT ..."""
+    number = 2
+    while (found := files.numbered(path, number)).exists():
+        number += 1
+    return found
+
+
+def row(piece: Piece, figures: Measures) -> dict[str, Any]:
+    """Return a fault as plain data."""
+    because = [
+        {"measure": limit.measure, "value": figures[limit.measure], "limit": limit.value, "side": limit.side}
+        for limit in piece.found.because
+    ]
+    measure, side = piece.found.aim
+    return {
+        "fault": piece.found.rule.fault,
+        "confidence": piece.found.confidence,
+        "says": piece.found.rule.says,
+        "because": because,
+        "cure": piece.cure,
+        "command": None if piece.command is None else typed(piece.command),
+        "arguments": None if piece.command is None else list(piece.command),
+        "aim": {"measure": measure, "to_be": "higher" if side == "above" else "lower"},
+    }

@@ -91,6 +91,8 @@ def test_the_best_is_named_where_its_interval_is_apart_from_all_others() -> None
     assert intervals.best(apart, "higher") == "c" and intervals.best(apart, "lower") == "a"
     assert intervals.best(apart, "neither") is None
     assert intervals.best(apart | {"b": of(2, 0.7)}, "higher") is None  # overlaps the next
+    none = intervals.Interval(None, None, None, 0)  # equal pictures all over, say
+    assert intervals.best(apart | {"a": none}, "higher") is None
     assert intervals.best(apart | {"a": of(1, 2)}, "higher") is None  # overlaps one that is not the next
     assert intervals.best(apart | {"a": of(1, 0.4, 9)}, "higher") is None  # few cases
     assert intervals.best({"c": of(3, 0.4), "d": Interval(None, None, None, 0)}, "higher") is None  # nobody beside it

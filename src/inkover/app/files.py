@@ -17,6 +17,8 @@ def numbered(path: Path, number: int | None) -> Path:
 
 def check_side_output(path: Path, option: str, suffix: str, taken: Sequence[Path], force: bool) -> None:
     """Refuse, before any work, a mask or recipe file that could not or should not be written."""
+    if not path.name:
+        raise InkoverError(f"{option} is given without a file's name: write {option} NAME{suffix}")
     if path.suffix.lower() != suffix:
         raise InkoverError(f"{option} {path} would be a {suffix} file: write {option} {path.with_suffix(suffix)}")
     check_unused(path, option, taken)

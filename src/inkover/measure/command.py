@@ -6,6 +6,7 @@ import json as json_
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -168,8 +169,11 @@ def _given(
 
 
 def split(words: Sequence[str]) -> list[str]:
-    """Return the words in their order, each once."""
-    return list(dict.fromkeys(word.strip() for given in words for word in given.split(",") if word.strip()))
+    """Return the words in their order, each once; InkoverError where there is none in what was given."""
+    found = list(dict.fromkeys(word.strip() for given in words for word in given.split(",") if word.strip()))
+    if words and not found:
+        raise InkoverError(f"{words[0]!r} names nothing: name some, A,B, or leave the option out for all of them")
+    return found
 
 
 def _variants(asked: list[str], turned: Sequence[str], steps: int | None, masked: bool) -> Sequence[Variant]:
@@ -189,13 +193,15 @@ def _kinds(asked: list[str]) -> list[str]:
 
 
 def _model(engine: Engine, cases: int, seed: int, output: Path | None, quiet: bool) -> dict[str, Any]:
-    """Measure the model itself; an older report in the folder is replaced."""
+    """Measure the model itself; an older report of it in the folder is replaced, a run over edits is not."""
     from inkover.measure import embedded, plan
-    from inkover.measure.journal import REPORT, make
+    from inkover.measure.journal import REPORT, TRIALS, make
     from inkover.photo.atomic import write_whole
     from inkover.tabletop import folder, likeness, probe
 
     if output is not None:
+        if (output / TRIALS).exists():
+            raise InkoverError(f"{output} holds a run of inkover bench ({TRIALS}): give another folder with -o")
         make(output)
     model, judge = _editor(engine).model, probe.load(folder())
     with plan.progress(quiet) as progress:
@@ -205,14 +211,15 @@ def _model(engine: Engine, cases: int, seed: int, output: Path | None, quiet: bo
             progress.advance(task)
 
         made = list(embedded.figures(model, judge, likeness.load(folder()), cases, seed, tick=tick))
-    report = {"figures": [asdict(figure) for figure in made]}
+    report = {"figures": [asdict(one) | {"value": None if isnan(one.value) else one.value} for one in made]}
     if output is not None:
         write_whole(output / REPORT, (json_.dumps(report, indent=2) + "\n").encode())
     return report
 
 
 def _figure(figure: dict[str, Any]) -> str:
-    return f"{figure['name']:62} {figure['value']:8.3f} {figure['unit']:5} over {figure['cases']}"
+    value = "-" if figure["value"] is None else f"{figure['value']:.3f}"
+    return f"{figure['name']:62} {value:>8} {figure['unit']:5} over {figure['cases']}"
 
 
 def _shared(samples: dict[str, int]) -> list[str]:

@@ -55,13 +55,14 @@ def medians(values: Values) -> list[Interval]:  # (cases, measures), no NaN
 def best(found: Mapping[str, Interval], better: Better) -> str | None:
     """Return whose value is the best, where its interval has nothing in common with any other's; None elsewhere.
 
-    Nobody's is where there are fewer than two, or where one is of few cases.
+    Nobody's is where there are fewer than two, where one is of few cases, or where some case of one has no finite
+    number: equal pictures have none, so that what is left of such a one says less than it has.
     """
-    known = {name: one for name, one in found.items() if one.value is not None}
-    if better == "neither" or len(known) < 2 or min(one.cases for one in known.values()) < FEW:
+    whole = max((one.cases for one in found.values()), default=0)
+    if better == "neither" or len(found) < 2 or whole < FEW or any(one.cases < whole for one in found.values()):
         return None
-    first = (max if better == "higher" else min)(known, key=lambda name: known[name].value or 0.0)
-    return first if all(known[first].apart(one) for name, one in known.items() if name != first) else None
+    first = (max if better == "higher" else min)(found, key=lambda name: found[name].value or 0.0)
+    return first if all(found[first].apart(one) for name, one in found.items() if name != first) else None
 
 
 def _mean(column: Values, draws: Draws) -> Values:

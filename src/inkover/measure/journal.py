@@ -92,10 +92,12 @@ def _clear(folder: Path) -> None:
     """Take away what an older run reported: its tables, and its contact sheets as far as it says which they were."""
     for name in (REPORT, TABLE, PAGE):
         (folder / name).unlink(missing_ok=True)
-    with suppress(InkoverError):
+    with suppress(InkoverError, TypeError):  # a damaged list of settings is no reason not to begin anew
         settings = _header(folder / TRIALS)["settings"]
         for method, kind in product(settings.get("methods", ()), settings.get("edits", ())):
             sheet(folder, method, kind).unlink(missing_ok=True)
+    for picture in (folder / PICTURES).glob("*.png"):  # none of them may pass for a picture of the new run
+        picture.unlink()
 
 
 def sheet(folder: Path, method: str, kind: str) -> Path:

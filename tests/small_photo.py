@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 SIZE = (96, 120)  # H, W: more than the small model's 64 px, so that a close-up is another view
@@ -21,6 +22,16 @@ class Outcome:
     code: int
     out: str
     err: str
+
+
+def ended(capsys: pytest.CaptureFixture[str], *arguments: Any) -> Outcome:
+    """Run the command line here and return how it ended."""
+    from inkover.app.cli import run
+
+    capsys.readouterr()
+    code = run([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return Outcome(code, said.out, said.err)
 
 
 def pixels(size: tuple[int, int] = SIZE, seed: int = 0) -> Any:

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from inkover.app.cli import run
+from small_photo import ended
 
 KEYS = {"method", "edit", "cases", "success", "psnr_changed", "ssim_changed", "psnr_outside", "mask_iou", "identity",
         "samples", "seconds"}  # fmt: skip
@@ -49,3 +50,9 @@ def test_bad_input_is_one_line(asked: list[str], said: str, capsys: pytest.Captu
     told = capsys.readouterr()
     assert not told.out
     assert said in told.err and len(told.err.splitlines()) == 1
+
+
+def test_a_list_that_names_nothing_is_no_list_of_all(capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("--methods", "--edits"):
+        done = ended(capsys, "bench", "tabletop", option, ",")
+        assert (done.code, done.out) == (2, "") and done.err.startswith(f"inkover: {option} names none: ")

@@ -86,12 +86,13 @@ def bench(
         report = _model(engine, cases or CASES, seed, output, quiet)
         print(json_.dumps(report) if json else "\n".join(map(_figure, report["figures"])))
         return
-    variants = _variants(split(methods), knob, steps, use_mask)
+    kinds = split("--edits", edits, "A,B")
+    variants = _variants(split("--methods", methods, "diffedit,sdedit"), knob, steps, use_mask)
     if folder is None:
-        scenes = Scenes(_kinds(split(edits)), cases or CASES, seed, side or SIDE, things, unseen)
+        scenes = Scenes(_kinds(kinds), cases or CASES, seed, side or SIDE, things, unseen)
         plan = _exact(variants, scenes)
     else:
-        plan = _given(dataset, folder, variants, split(edits), cases, seed, use_mask, clip, dino, lpips, faces)
+        plan = _given(dataset, folder, variants, kinds, cases, seed, use_mask, clip, dino, lpips, faces)
     place = Place(output, resume, force)
     place.check(plan.settings())
     for note in notes(variants):
@@ -168,11 +169,11 @@ def _given(
     return replace(plan, networks=seeing.load(clip, dino, lpips, faces))
 
 
-def split(words: Sequence[str]) -> list[str]:
-    """Return the words in their order, each once; InkoverError where there is none in what was given."""
-    found = list(dict.fromkeys(word.strip() for given in words for word in given.split(",") if word.strip()))
-    if words and not found:
-        raise InkoverError(f"{words[0]!r} names nothing: name some, A,B, or leave the option out for all of them")
+def split(option: str, given: Sequence[str], such: str) -> list[str]:
+    """Return the words in their order, each once; InkoverError, with ``such`` for an example, where none is named."""
+    found = list(dict.fromkeys(word.strip() for one in given for word in one.split(",") if word.strip()))
+    if given and not found:
+        raise InkoverError(f"{option} names none: write {option} {such}, or leave it out")
     return found
 
 

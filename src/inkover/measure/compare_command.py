@@ -26,9 +26,7 @@ def _names(listed: Sequence[str]) -> tuple[str, ...]:
     """Return the methods that are named, each once, or all there are; InkoverError for one that is none."""
     if not listed:
         return methods.names()
-    names = split(listed)
-    if not names:
-        raise InkoverError(f"--methods names none: write --methods {','.join(methods.names()[:2])}, or leave it out")
+    names = split("--methods", listed, ",".join(methods.names()[:2]))
     return tuple(methods.get(name).name for name in names)
 
 

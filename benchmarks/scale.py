@@ -16,10 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
+from peers import peak
 from PIL import Image
-from torch.profiler import ProfilerActivity, profile
 
 import inkover
 from inkover.models.quiet import quiet
@@ -45,11 +44,7 @@ def cost(run: Callable[[], int]) -> Cost:
     start = time.perf_counter()
     samples = run()
     seconds = time.perf_counter() - start
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        run()
-    events = [one for one in profiler.profiler.kineto_results.events() if one.name() == "[memory]"]
-    held = np.cumsum([one.nbytes() for one in sorted(events, key=lambda one: one.start_ns())])
-    return Cost(samples, seconds, float(held.max()) / 2**20)
+    return Cost(samples, seconds, peak(run))
 
 
 def sizes(editor: inkover.Editor) -> Iterator[tuple[str, Cost]]:

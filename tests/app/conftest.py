@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from small_photo import QUICK, SIZE, WORDS, Outcome, pixels
+from small_photo import QUICK, SIZE, WORDS, Outcome, ended, pixels
 
 
 @pytest.fixture
@@ -39,15 +40,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def inkover(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Run the command line here and return how it ended."""
-    from inkover.app.cli import run
-
-    def call(*arguments: Any) -> Outcome:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return Outcome(code, said.out, said.err)
-
-    return call
+    return partial(ended, capsys)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,8 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkover.app.cli import run
-from small_photo import SIZE, WORDS, Outcome, pixels
+from small_photo import SIZE, WORDS, Outcome, ended, pixels
 
 Explain = Callable[..., str]
 FEW = ("--steps", 4)
@@ -40,14 +40,7 @@ def photo(tmp_path: Path) -> Path:
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Run the command line here and return how it ended."""
-
-    def call(*arguments: Any) -> Outcome:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        told = capsys.readouterr()
-        return Outcome(code, told.out, told.err)
-
-    return call
+    return partial(ended, capsys)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,9 @@ import pytest
 from PIL import Image
 
 from inkover import methods
-from inkover.app.cli import run
 from inkover.errors import InkoverError
 from inkover.measure.sweep_values import read
-from small_photo import SIZE, WORDS, Outcome, pixels
+from small_photo import SIZE, WORDS, Outcome, ended, pixels
 
 Command = Callable[..., Outcome]
 TABLETOP = ("--clip", "tabletop")
@@ -52,14 +52,7 @@ def photo(tmp_path: Path) -> Path:
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture[str]) -> Command:
     """Run the command line here and return how it ended."""
-
-    def call(*arguments: Any) -> Outcome:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        told = capsys.readouterr()
-        return Outcome(code, told.out, told.err)
-
-    return call
+    return partial(ended, capsys)
 
 
 @pytest.fixture

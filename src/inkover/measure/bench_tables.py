@@ -24,8 +24,7 @@ COST = {"samples": "network samples", "seconds": "seconds"}
 
 def measured(found: Sequence[Group], view: View) -> list[Column]:
     """Return the measures that any group has."""
-    names = {name for group in found for name in group.means}
-    return [column for column in view.columns if column.name in names]
+    return view.among({name for group in found for name in group.means})
 
 
 def measures(found: Sequence[Group], view: View, methods: Sequence[str]) -> Iterator[str]:

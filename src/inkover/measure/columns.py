@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from inkover.measure.scores import MEASURES, NEEDS, Better
@@ -35,6 +35,10 @@ class View:
     faithful: str  # the measure of whether the words were followed
     preserving: tuple[str, ...]  # those of whether the rest stayed
     lacking: Mapping[str, str] = field(default_factory=dict[str, str])  # what gives a measure that is not there
+
+    def among(self, names: Collection[str]) -> list[Column]:
+        """Return the measures of those names, in the order in which they are shown."""
+        return [column for column in self.columns if column.name in names]
 
     def column(self, name: str) -> Column:
         """Return the measure of that name."""

@@ -131,7 +131,7 @@ def unfaithful(case: Case) -> Cure:
     best = next((knob.choices[0] for knob in knobs(method.settings) if knob.name == "inversion"), None)
     found = _turned(recipe, UNTRUE, step=False)
     if best is not None and recipe.settings.get("inversion") != best:
-        usual = {knob.name: knob.default for knob in knobs(method.settings)}
+        usual = _defaults(method)
         idle = ("rounds", "iterations", "tolerance", "quantile", "threshold", "eta")
         found = _set(found, inversion=best, **{name: usual[name] for name in idle if name in usual})
     if found == recipe:
@@ -190,6 +190,10 @@ def _knobs(recipe: Recipe, leans: tuple[Lean, ...], text: str) -> Cure:
     return _said(f"{text}: {_changes(recipe, found)}.", found)
 
 
+def _defaults(method: Method) -> dict[str, Any]:
+    return {knob.name: knob.default for knob in knobs(method.settings)}
+
+
 def _given(recipe: Recipe) -> bool:
     return recipe.mask is not None or bool(recipe.where)
 
@@ -225,7 +229,7 @@ def _another(recipe: Recipe) -> Recipe:
     name = next(name for name in order if name != recipe.method)
     method = methods.get(name)
     kept = {name: recipe.settings[name] for name in ("steps", "negative") if name in recipe.settings}
-    usual = {knob.name: knob.default for knob in knobs(method.settings)}
+    usual = _defaults(method)
     return replace(recipe, method=name, settings=usual | kept, grow=recipe.grow if _given(recipe) else 0.0, feather=0.0)
 
 
@@ -265,7 +269,7 @@ def _checked(method: Method, recipe: Recipe, turned: Recipe) -> Recipe:
     try:
         build(method, turned.settings)
     except InkoverError:
-        return replace(recipe, settings={knob.name: knob.default for knob in knobs(method.settings)})
+        return replace(recipe, settings=_defaults(method))
     return turned
 
 

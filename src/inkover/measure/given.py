@@ -146,8 +146,7 @@ def _cells(case: Case, result: Result) -> Any:
 
 def _measured(lines: Sequence[Line]) -> list[str]:
     """Return the measures that any trial has, in their order."""
-    there = {name for line in lines for name in line.figures or ()}
-    return [name for name in (*(measure.name for measure in MEASURES), TRUTH) if name in there]
+    return [column.name for column in GIVEN.among({name for line in lines for name in line.figures or ()})]
 
 
 def _row(method: str, kind: str, lines: Sequence[Line], names: Sequence[str]) -> dict[str, Any]:

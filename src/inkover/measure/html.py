@@ -32,4 +32,9 @@ def address(picture: NDArray[np.uint8], quality: int = QUALITY) -> str:
     """Return a picture, (h, w, 3) or a mask (h, w), as an address that holds it: a JPEG of that quality, or a PNG."""
     file, kind = BytesIO(), "jpeg" if picture.ndim == 3 else "png"
     Image.fromarray(picture).save(file, kind, **({"quality": quality, "subsampling": 0} if kind == "jpeg" else {}))
-    return f"data:image/{kind};base64,{b64encode(file.getvalue()).decode()}"
+    return held(kind, file.getvalue())
+
+
+def held(kind: str, file: bytes) -> str:
+    """Return a picture's file, of a kind that browsers know, as an address that holds it."""
+    return f"data:image/{kind};base64,{b64encode(file).decode()}"

@@ -57,7 +57,7 @@ def document(found: Sequence[Group]) -> list[dict[str, Any]]:
 def _names(lines: Sequence[Line], view: View) -> list[str]:
     """Return the measures that any trial has, in the order of the view, then the costs."""
     there = {name for line in lines for name in line.figures or ()}
-    return [name for name in (*(column.name for column in view.columns), *COSTS) if name in there]
+    return [*(column.name for column in view.among(there)), *(name for name in COSTS if name in there)]
 
 
 def _group(method: str, kind: str, lines: Sequence[Line], names: Sequence[str]) -> Group:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,9 @@ from inkover.measure.journal import TRIALS, Journal, Line
 QUICK = ["--methods", "sdedit", "--edits", "recolour", "--cases", "3", "--side", "64", "--steps", "5", "--quiet"]
 ASKED = ["bench", "tabletop", *QUICK]
 TRIALS_EACH = 3  # a case: the untouched photo, the true edit, the method
+
+
+COSTS = {"samples": 1, "evaluated": 1, "seconds": 1.0}  # what every trial has
 
 
 def timeless(folder: Path) -> Any:
@@ -202,7 +206,7 @@ def test_trials_from_before_there_was_a_measure_have_none_and_are_not_done_again
 
 
 def test_lines_come_back_as_they_were(tmp_path: Path) -> None:
-    figures = {"one": 0.1 + 0.2, "none": None, "far": np.inf, "right": True, "count": 3}
+    figures = COSTS | {"one": 0.1 + 0.2, "none": None, "far": np.inf, "right": True, "count": 3}
     line, other = Line("a", "b", "c", figures, "from", "to"), Line("a", "b", "d", None, broken="why")
     first = journal.begun(tmp_path, {}, {})
     first.append(line)
@@ -213,21 +217,60 @@ def test_lines_come_back_as_they_were(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [1, 5, 30])
 def test_a_line_that_was_cut_is_as_if_it_were_not_there(cut: int, tmp_path: Path) -> None:
     first = journal.begun(tmp_path, {}, {})
-    first.append(Line("a", "b", "c", {}))
+    first.append(Line("a", "b", "c", COSTS))
     there = (tmp_path / TRIALS).read_bytes()
-    first.append(Line("a", "b", "d", {}))
+    first.append(Line("a", "b", "d", COSTS))
     file = (tmp_path / TRIALS).read_bytes()
     (tmp_path / TRIALS).write_bytes(file[:-cut])
     assert [line.method for line in journal.resumed(tmp_path, {}, {}).lines] == ["c"]
     assert (tmp_path / TRIALS).read_bytes() == there
 
 
-def test_a_line_in_the_middle_that_is_no_trial_is_named(tmp_path: Path) -> None:
-    journal.begun(tmp_path, {}, {}).append(Line("a", "b", "c", {}))
-    with (tmp_path / TRIALS).open("a") as file:
-        file.write('{"case": 1}\n')
-    with pytest.raises(InkoverError, match="line 3 is no trial"):
-        journal.resumed(tmp_path, {}, {})
+PLAIN: dict[str, Any] = {"case": "x", "kind": "b", "method": "c", "figures": COSTS}
+DAMAGED: list[Any] = [
+    "", "{", 7, [], "text", {"case": 1}, PLAIN | {"case": 1}, PLAIN | {"case": None}, PLAIN | {"words": []},
+    PLAIN | {"more": 1}, PLAIN | {"figures": []}, PLAIN | {"figures": {}}, PLAIN | {"case": "a"},
+    *(PLAIN | {"figures": {key: value for key, value in COSTS.items() if key != name}} for name in COSTS),
+    *(PLAIN | {"figures": COSTS | {name: "inf"}} for name in COSTS),
+    *(PLAIN | {"figures": COSTS | {"psnr": value}} for value in ("far", [1], {}, 10**400)),
+    PLAIN | {"figures": COSTS | {"success": 0.5}}, "[" * 100_000, "\ud800",
+]  # fmt: skip
+"""What may stand in a line beside a trial of the case ``a``."""
+
+
+@pytest.mark.parametrize("damaged", DAMAGED, ids=lambda value: str(value)[:60])
+def test_a_line_that_is_no_trial_is_taken_out_and_told_by_its_number(damaged: Any, tmp_path: Path) -> None:
+    journal.begun(tmp_path, {}, {}).append(Line("a", "b", "c", COSTS))
+    first = (tmp_path / TRIALS).read_bytes()
+    raw = damaged.encode("utf-8", "surrogatepass") if isinstance(damaged, str) else json.dumps(damaged).encode()
+    after = json.dumps(PLAIN | {"case": "z"}).encode() + b"\n"
+    (tmp_path / TRIALS).write_bytes(first + raw + b"\n" + after)
+    found = journal.resumed(tmp_path, {}, {})
+    assert [line.case for line in found.lines] == ["a", "z"] and "line 3: no trial" in found.damage
+    assert (tmp_path / TRIALS).read_bytes() == first + after
+    assert not journal.resumed(tmp_path, {}, {}).damage
+
+
+def test_what_was_damaged_is_done_again_and_the_report_is_the_same(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    header, *trials = (folder / TRIALS).read_text().splitlines()
+    known = [json.loads(line) for line in trials]
+    del known[0]["figures"]["samples"]
+    known[5]["case"] = 7
+    trials = [json.dumps(line) for line in known]
+    trials[4] = trials[4][:40] + "\r" + trials[4][60:]
+    (folder / TRIALS).write_text("\n".join([header, *trials]) + "\n", newline="")
+    assert run([*ASKED, "-o", str(folder), "--resume"]) == 0
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1 and "lines 2, 6, 7: no trial" in told
+    assert lines(folder) == 3 * TRIALS_EACH and timeless(folder) == timeless(whole)
+    one, other = (json.loads((path / "report.json").read_text())["intervals"] for path in (folder, whole))
+    for group in (*one, *other):
+        del group["means"]["seconds"], group["medians"]["seconds"]
+    assert one == other  # bounds too, which are drawn by the order of the cases
 
 
 def test_a_journal_without_a_folder_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,9 +95,10 @@ def bench(
         plan = _given(dataset, folder, variants, kinds, cases, seed, use_mask, clip, dino, lpips, faces)
     place = Place(output, resume, force)
     place.check(plan.settings())
+    manner = Manner(json, quiet)
     for note in notes(variants):
-        Manner(json, quiet).note(note)
-    report = carry_out(plan, _editor(engine), place, quiet, _repeating(context.obj or ()))
+        manner.note(note)
+    report = carry_out(plan, _editor(engine), place, manner, _repeating(context.obj or ()))
     told = [*plan.table(report["rows"]), *_shared(report["samples"]), *map(_broken, report["broken"])]
     print(json_.dumps(report) if json else "\n".join(told))
 

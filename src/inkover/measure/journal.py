@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,12 @@ PLAIN_METHOD, PLAIN = re.compile(r"[a-z0-9.+-]{1,60}"), re.compile(r"[a-z0-9.+_-
 """A method's name, and a case's or a kind's, that a file can be named by as it is."""
 TABLE, PAGE = "report.csv", "report.html"
 SHOWN = 3
-"""How many differences of two runs' settings are named."""
+"""How many differences of two runs' settings are named, and how many damaged lines."""
+
+COUNTED = ("samples", "evaluated")
+SECONDS, VERDICT = "seconds", "success"
+WORDS = {str(value): value for value in (math.inf, -math.inf, math.nan)}
+"""What JSON has no numbers for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +51,11 @@ class Line:
 class Journal:
     """The trials so far; on the disk too where there is a folder."""
 
-    def __init__(self, folder: Path | None = None, lines: Sequence[Line] = ()) -> None:
+    def __init__(self, folder: Path | None = None, lines: Sequence[Line] = (), damage: str = "") -> None:
         self.folder = folder
         self.lines = [*lines]
+        self.damage = damage
+        """What was there and is to be done again, in a sentence; "" for nothing."""
 
     def append(self, line: Line, picture: Image | None = None) -> None:
         """Keep a trial. Its picture goes first: a trial whose line is there has its picture."""
@@ -121,18 +129,38 @@ def _stem(method: str, other: str, method_first: bool = False) -> str:
 
 
 def resumed(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str]) -> Journal:
-    """Go on with a run of the same settings; a last line that was cut in half is taken away."""
+    """Go on with a run of the same settings.
+
+    A last line that was cut in half is taken away, and so are lines that are no trial: each is done again.
+    """
     check_same(folder, settings, versions)
-    file, lines, length = folder / TRIALS, list[Line](), 0
-    for number, raw in enumerate(_raw_lines(file), 1):
+    file, lines, damaged = folder / TRIALS, dict[tuple[str, str], Line](), list[int]()
+    header, *raws = _raw_lines(file)
+    kept = [header]
+    for number, raw in enumerate(raws, 2):
         if not raw.endswith(b"\n"):
             break  # the run was killed while it wrote
-        if number > 1:
-            lines.append(_decoded(file, number, raw))
-        length += len(raw)
-    os.truncate(file, length)
+        line = _decoded(raw)
+        if line is None or (line.case, line.method) in lines:
+            damaged.append(number)
+        else:
+            lines[line.case, line.method] = line
+            kept.append(raw)
+    if len(kept) <= len(raws):
+        write_whole(file, b"".join(kept))
     make(folder / PICTURES)
-    return Journal(folder, lines)
+    return Journal(folder, [*lines.values()], _damage(file, damaged))
+
+
+def _damage(file: Path, damaged: Sequence[int]) -> str:
+    if not damaged:
+        return ""
+    more = f" and {len(damaged) - SHOWN} more" if len(damaged) > SHOWN else ""
+    several = len(damaged) > 1
+    return (
+        f"{file} line{'s' if several else ''} {', '.join(map(str, damaged[:SHOWN]))}{more}: no trial, taken out; what is "
+        "missing is done again"
+    )
 
 
 def check_same(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str] | None = None) -> None:
@@ -176,26 +204,42 @@ def _header(file: Path) -> dict[str, Any]:
         header = json.loads(first)
         if header["run"] == VERSION and isinstance(header["settings"], dict) and isinstance(header["versions"], dict):
             return dict(header)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         pass
     raise InkoverError(f"{file} does not begin as a run of this Inkover does: --force to begin anew, or another -o")
 
 
 def _raw_lines(file: Path) -> list[bytes]:
     try:
-        return file.read_bytes().splitlines(keepends=True)
+        return [*BytesIO(file.read_bytes())]  # at line feeds alone
     except OSError as problem:
         raise InkoverError(f"{file} cannot be read ({problem.strerror}): mend that, or give another -o") from problem
 
 
-def _decoded(file: Path, number: int, raw: bytes) -> Line:
+def _decoded(raw: bytes) -> Line | None:
+    """Return the trial of a line; None where it is none."""
     try:
         values = json.loads(raw)
-        figures = values["figures"]
-        known = None if figures is None else {name: _number(value) for name, value in figures.items()}
-        return Line(**(values | {"figures": known}))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise InkoverError(f"{file} line {number} is no trial: take that line out, or add --force") from None
+        given = values["figures"]
+        figures = None if given is None else {name: _number(value) for name, value in given.items()}
+        line = Line(**(values | {"figures": figures}))
+        texts = (line.case, line.kind, line.method, line.source, line.words, line.broken)
+        return line if all(isinstance(text, str) for text in texts) and _are_figures(figures) else None
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return None
+
+
+def _are_figures(figures: Mapping[str, Any] | None) -> bool:
+    """Say whether these can be the figures of a trial: what every one has is there, and numbers are numbers."""
+    if figures is None:
+        return True
+    counts, seconds = [figures[name] for name in COUNTED], figures[SECONDS]
+    return (
+        all(type(count) is int and count >= 0 for count in counts)
+        and type(seconds) in (int, float)
+        and 0 <= seconds < math.inf
+        and isinstance(figures.get(VERDICT), bool | None)
+    )
 
 
 def _encoded(line: Line) -> bytes:
@@ -213,7 +257,12 @@ def _plain(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    return float(value) if isinstance(value, str) else value
+    """Return a figure as a trial has it; ValueError, TypeError or OverflowError where it can be none."""
+    if isinstance(value, str):
+        return WORDS[value]
+    if value is not None:
+        float(value)
+    return value
 
 
 def _append(file: Path, data: bytes) -> None:
@@ -231,8 +280,6 @@ def _append(file: Path, data: bytes) -> None:
 
 def write_picture(picture: Image, path: Path) -> None:
     """Write a PNG, whole or not at all."""
-    from io import BytesIO
-
     file = BytesIO()
     picture.save(file, "PNG")
     write_whole(path, file.getvalue())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inkover.app.recipe import versions
+from inkover.app.request import Manner
 from inkover.errors import InkoverError
 from inkover.measure import journal as journals
 from inkover.measure import report as reports
@@ -79,7 +80,7 @@ class Place:
         return (journals.resumed if self.resume else journals.begun)(self.folder, settings, versions())
 
 
-def carry_out(plan: Plan, editor: Editor, place: Place, quiet: bool, command: str = "") -> dict[str, Any]:
+def carry_out(plan: Plan, editor: Editor, place: Place, manner: Manner, command: str = "") -> dict[str, Any]:
     """Do what is still to be done and return the report, which is written too where there is a folder.
 
     ``command`` is the command line that repeats the run.
@@ -88,7 +89,9 @@ def carry_out(plan: Plan, editor: Editor, place: Place, quiet: bool, command: st
     model = {"name": weights.name, "hash": weights.hash, "device": weights.device, "dtype": weights.dtype}
     settings = plan.settings() | {"model": model}
     journal = place.journal(settings)
-    _run(plan, editor, journal, quiet)
+    if journal.damage:
+        manner.warn(journal.damage)
+    _run(plan, editor, journal, manner.quiet)
     groups = summary.groups(journal.lines, plan.view)
     report = reports.document(plan, journal.lines, groups, settings, versions())
     if place.folder is not None:
@@ -98,7 +101,7 @@ def carry_out(plan: Plan, editor: Editor, place: Place, quiet: bool, command: st
 
 
 def _run(plan: Plan, editor: Editor, journal: Journal, quiet: bool) -> None:
-    """Do what a journal has nothing of yet, with a bar and the time left."""
+    """Do what a journal has nothing of yet, with a bar and the time left; then its trials are in the plan's order."""
     done = sum(line.method in plan.methods for line in journal.lines)
     with progress(quiet) as bar:
         task = bar.add_task("", total=plan.total - done)
@@ -109,7 +112,16 @@ def _run(plan: Plan, editor: Editor, journal: Journal, quiet: bool) -> None:
             yield
             bar.advance(task, job.method in plan.methods)
 
-        runner.run(runner.waiting(plan.jobs(editor), journal), journal, watched)
+        order = dict[tuple[str, str], int]()
+        runner.run(runner.waiting(_noted(plan.jobs(editor), order), journal), journal, watched)
+    journal.lines.sort(key=lambda line: order.get((line.case, line.method), len(order)))
+
+
+def _noted(jobs: Iterator[Job], order: dict[tuple[str, str], int]) -> Iterator[Job]:
+    """Yield the jobs and note their order: intervals are drawn by it, and what is done again comes last in a journal."""
+    for job in jobs:
+        order[job.case, job.method] = len(order)
+        yield job
 
 
 def progress(quiet: bool) -> Progress:

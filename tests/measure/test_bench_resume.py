@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import made_up_run as made_up
 from inkover.app.cli import run
 from inkover.app.editor import Editor
-from inkover.errors import InkoverError
-from inkover.measure import journal
+from inkover.measure import journal, sheet
 from inkover.measure.journal import TRIALS, Journal, Line
 
 QUICK = ["--methods", "sdedit", "--edits", "recolour", "--cases", "3", "--side", "64", "--steps", "5", "--quiet"]
@@ -271,6 +272,41 @@ def test_what_was_damaged_is_done_again_and_the_report_is_the_same(
     for group in (*one, *other):
         del group["means"]["seconds"], group["medians"]["seconds"]
     assert one == other  # bounds too, which are drawn by the order of the cases
+
+
+def test_a_picture_that_is_gone_or_damaged_is_made_again(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    names = [folder / "pictures" / f"recolour-{k}-sdedit.png" for k in range(3)]
+    names[0].unlink()
+    names[1].write_bytes(b"what is this")
+    names[2].write_bytes(names[2].read_bytes()[:-50])
+    trials = (folder / TRIALS).read_bytes()
+    assert run([*ASKED, "-o", str(folder), "--resume"]) == 0
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1 and "3 pictures" in told and "done again" in told
+    for name in names:
+        assert name.read_bytes() == (whole / "pictures" / name.name).read_bytes()
+    assert timeless(folder) == timeless(whole) and lines(folder) == 3 * TRIALS_EACH
+    assert (folder / TRIALS).read_bytes() != trials  # other seconds
+    names[0].unlink()
+    assert run([*ASKED, "-o", str(folder), "--resume"]) == 0
+    assert f"the picture {names[0]} is missing" in capsys.readouterr().err
+    (folder / "pictures" / "recolour-0-true_edit.png").write_bytes(b"nobody's")
+    assert run([*ASKED, "-o", str(folder), "--resume"]) == 0 and not capsys.readouterr().err
+
+
+def test_only_a_whole_row_of_the_right_size_is_a_picture_of_a_trial(tmp_path: Path) -> None:
+    path = made_up.pictures(tmp_path / "drawn", 1)[0]
+    whole, other = path.read_bytes(), tmp_path / "other.png"
+    assert sheet.is_row(path) and not sheet.is_row(tmp_path) and not sheet.is_row(other)
+    for length in (0, 7, 20, 40, len(whole) // 2, len(whole) - 60):
+        other.write_bytes(whole[:length])
+        assert not sheet.is_row(other)
+    Image.new("RGB", (10, 10)).save(other)
+    assert not sheet.is_row(other)
 
 
 def test_a_journal_without_a_folder_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,12 +65,15 @@ class Exact:
 
         with quiet():
             encoder = likeness.load(folder())
-        methods = {*self.methods}
-        drawn = {*kept(range(self.scenes.cases), len(methods), len(self.scenes.edits))}
+        methods, drawn = {*self.methods}, self.drawn()
         for attempt in bench.attempts(editor, probe.load(folder()), self.variants, self.scenes):
-            shown = attempt.index in drawn and attempt.method in methods
-            case, do = f"{attempt.kind}-{attempt.index}", partial(_done, encoder, attempt.shot)
-            yield Job(case, attempt.kind, attempt.method, do, shown)
+            case, do = _named(attempt.kind, attempt.index), partial(_done, encoder, attempt.shot)
+            yield Job(case, attempt.kind, attempt.method, do, case in drawn and attempt.method in methods)
+
+    def drawn(self) -> set[str]:
+        """Return the cases whose pictures are kept."""
+        shown = kept(range(self.scenes.cases), len(self.variants), len(self.scenes.edits))
+        return {_named(kind, index) for kind in self.scenes.edits for index in shown}
 
     def rows(self, lines: Sequence[Line]) -> list[dict[str, Any]]:
         """Return the mean of each variant and kind of edit."""
@@ -82,6 +85,11 @@ class Exact:
         wide = {name: max(15, *(len(_cell(row, name)) for row in rows)) for name in ROWS} if rows else {}
         told = [{name: name for name in ROWS}, *({name: _cell(row, name) for name in ROWS} for row in rows)]
         return [" ".join(f"{line[name]:>{wide.get(name, 15)}}" for name in ROWS) for line in told]
+
+
+def _named(kind: str, index: int) -> str:
+    """Return what a case is called."""
+    return f"{kind}-{index}"
 
 
 def _cell(row: dict[str, Any], name: str) -> str:

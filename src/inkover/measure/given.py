@@ -77,14 +77,14 @@ class Given:
 
     def jobs(self, editor: Editor) -> Iterator[Job]:
         """Yield every variant, case by case."""
-        drawn = self._drawn()
+        drawn = self.drawn()
         for case in self.cases:
             tracings = Tracings()
             for one in self.variants:
                 do = partial(self._done, editor, case, one, tracings)
                 yield Job(case.id, case.kind, one.label, do, case.id in drawn)
 
-    def _drawn(self) -> set[str]:
+    def drawn(self) -> set[str]:
         """Return the cases whose pictures are kept."""
         kinds: dict[str, list[str]] = {}
         for case in self.cases:

@@ -51,11 +51,11 @@ class Line:
 class Journal:
     """The trials so far; on the disk too where there is a folder."""
 
-    def __init__(self, folder: Path | None = None, lines: Sequence[Line] = (), damage: str = "") -> None:
+    def __init__(self, folder: Path | None = None, lines: Sequence[Line] = (), damage: Sequence[str] = ()) -> None:
         self.folder = folder
         self.lines = [*lines]
-        self.damage = damage
-        """What was there and is to be done again, in a sentence; "" for nothing."""
+        self.damage = [*damage]
+        """What was there and is to be done again, a sentence each."""
 
     def append(self, line: Line, picture: Image | None = None) -> None:
         """Keep a trial. Its picture goes first: a trial whose line is there has its picture."""
@@ -64,6 +64,23 @@ class Journal:
                 write_picture(picture, self.picture(line))
             _append(self.folder / TRIALS, _encoded(line))
         self.lines.append(line)
+
+    def check_pictures(self, lines: Sequence[Line]) -> None:
+        """Take those of some trials that did not break away whose picture is not there, or is none."""
+        gone = [line for line in lines if line.figures is not None and not self._has_picture(line)]
+        if self.folder is None or not gone:
+            return
+        away = {(line.case, line.method) for line in gone}
+        self.lines = [line for line in self.lines if (line.case, line.method) not in away]
+        file = self.folder / TRIALS
+        write_whole(file, b"".join((_raw_lines(file)[0], *map(_encoded, self.lines))))
+        whose = f"the picture {self.picture(gone[0])} is" if len(gone) == 1 else f"{len(gone)} pictures of trials are"
+        self.damage.append(f"{whose} missing or damaged: what they are of is done again")
+
+    def _has_picture(self, line: Line) -> bool:
+        from inkover.measure.sheet import is_row
+
+        return self.folder is None or is_row(self.picture(line))
 
     def picture(self, line: Line) -> Path:
         """Return where the picture of a trial lies."""
@@ -149,18 +166,15 @@ def resumed(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, st
     if len(kept) <= len(raws):
         write_whole(file, b"".join(kept))
     make(folder / PICTURES)
-    return Journal(folder, [*lines.values()], _damage(file, damaged))
+    return Journal(folder, [*lines.values()], [*_damage(file, damaged)])
 
 
-def _damage(file: Path, damaged: Sequence[int]) -> str:
+def _damage(file: Path, damaged: Sequence[int]) -> Iterator[str]:
     if not damaged:
-        return ""
+        return
     more = f" and {len(damaged) - SHOWN} more" if len(damaged) > SHOWN else ""
-    several = len(damaged) > 1
-    return (
-        f"{file} line{'s' if several else ''} {', '.join(map(str, damaged[:SHOWN]))}{more}: no trial, taken out; what is "
-        "missing is done again"
-    )
+    numbers = f"line{'s' if len(damaged) > 1 else ''} {', '.join(map(str, damaged[:SHOWN]))}{more}"
+    yield f"{file} {numbers}: no trial, taken out; what is missing is done again"
 
 
 def check_same(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str] | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,9 @@ class Plan(Protocol):
 
     def jobs(self, editor: Editor) -> Iterator[Job]:
         """Yield one job for each method and case, always in the same order."""
+
+    def drawn(self) -> Set[str]:
+        """Return the cases of which the methods' pictures are kept."""
 
     @property
     def total(self) -> int:
@@ -89,8 +92,10 @@ def carry_out(plan: Plan, editor: Editor, place: Place, manner: Manner, command:
     model = {"name": weights.name, "hash": weights.hash, "device": weights.device, "dtype": weights.dtype}
     settings = plan.settings() | {"model": model}
     journal = place.journal(settings)
-    if journal.damage:
-        manner.warn(journal.damage)
+    drawn = plan.drawn()
+    journal.check_pictures([line for line in journal.lines if line.method in plan.methods and line.case in drawn])
+    for said in journal.damage:
+        manner.warn(said)
     _run(plan, editor, journal, manner.quiet)
     groups = summary.groups(journal.lines, plan.view)
     report = reports.document(plan, journal.lines, groups, settings, versions())
@@ -118,7 +123,7 @@ def _run(plan: Plan, editor: Editor, journal: Journal, quiet: bool) -> None:
 
 
 def _noted(jobs: Iterator[Job], order: dict[tuple[str, str], int]) -> Iterator[Job]:
-    """Yield the jobs and note their order: intervals are drawn by it, and what is done again comes last in a journal."""
+    """Yield the jobs and note their order: intervals are drawn by it, and what is done again comes last on the disk."""
     for job in jobs:
         order[job.case, job.method] = len(order)
         yield job

@@ -20,6 +20,7 @@ import made_up_run as made_up
 from inkover.app.cli import run
 from inkover.app.editor import Editor
 from inkover.measure import journal, sheet
+from inkover.measure.differences import differences
 from inkover.measure.journal import TRIALS, Journal, Line
 
 QUICK = ["--methods", "sdedit", "--edits", "recolour", "--cases", "3", "--side", "64", "--steps", "5", "--quiet"]
@@ -104,10 +105,10 @@ def test_the_report_says_what_decided_it(whole: Path) -> None:
     [
         ([], "--resume"),
         (["--resume", "--force"], "give one of them"),
-        (["--resume", "--steps", "6"], "steps: 5 then, 6 now"),
-        (["--resume", "--seed", "3"], "seed: 0 then, 3 now"),
-        (["--resume", "--methods", "ddim"], "methods: sdedit then, ddim now"),
-        (["--resume", "--dtype", "bfloat16"], "model dtype: float32 then, bfloat16 now"),
+        (["--resume", "--steps", "6"], "has other settings: knobs sdedit steps: was 5, now 6: give"),
+        (["--resume", "--seed", "3"], "has other settings: seed: was 0, now 3: give"),
+        (["--resume", "--methods", "ddim"], "has other settings: methods: was sdedit, now ddim: give"),
+        (["--resume", "--dtype", "bfloat16"], "has other settings: model dtype: was float32, now bfloat16: give"),
     ],
 )
 def test_a_folder_that_holds_another_run_is_refused(
@@ -131,12 +132,47 @@ def test_a_folder_that_holds_another_run_is_refused(
         (["--steps", "1", "--methods", "diffedit"], "--steps 1 is not for method 'diffedit'"),
         (["--things", "1", "--edits", "two"], "of two objects"),
         (["-o", __file__], "cannot make the folder"),
+        (["-o", f"{__file__}/in/it"], "cannot make the folder"),
+        (["-o", "x" * 300], "cannot be used"),
     ],
 )
 def test_bad_input_is_one_line(more: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", "tabletop", "--methods", "sdedit", *more]) == 2
     told = capsys.readouterr()
     assert not told.out and said in told.err and len(told.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["trials.jsonl", "report.json", "report.csv", "report.html", "sdedit-recolour.png", "pictures/any.png"],
+)
+@pytest.mark.parametrize("more", [[], ["--force"]], ids=["new", "force"])
+def test_a_folder_where_a_file_is_to_be_is_refused_before_the_run(
+    name: str, more: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Editor, "load", None)
+    (tmp_path / name).mkdir(parents=True)
+    assert run([*ASKED, "-o", str(tmp_path), *more]) == 2
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1 and f"{tmp_path / name} is a folder" in told
+    assert {path.relative_to(tmp_path) for path in tmp_path.rglob("*")} == {Path(name), *Path(name).parents} - {Path()}
+
+
+@pytest.mark.parametrize("more", [["--model", "/no/such"], ["--dtype", "int3"], ["--device", "nowhere"]], ids=str)
+def test_a_run_that_is_refused_leaves_nothing(
+    more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*ASKED, "-o", str(tmp_path / "in" / "it"), *more]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1 and not [*tmp_path.iterdir()]
+
+
+def test_a_file_where_the_pictures_are_to_be_is_refused_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Editor, "load", None)
+    (tmp_path / "pictures").touch()
+    assert run([*ASKED, "-o", str(tmp_path)]) == 2
+    assert f"{tmp_path / 'pictures'} is no folder" in capsys.readouterr().err
 
 
 def test_there_must_be_a_run_to_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -307,6 +343,25 @@ def test_only_a_whole_row_of_the_right_size_is_a_picture_of_a_trial(tmp_path: Pa
         assert not sheet.is_row(other)
     Image.new("RGB", (10, 10)).save(other)
     assert not sheet.is_row(other)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "said"),
+    [
+        ({"a": {}}, {"a": {"b": "c"}}, ["a b: was none, now c"]),
+        ({"a": {"b": "c"}}, {"a": {}}, ["a b: was c, now none"]),
+        ({"a": {"b": {"c": 1, "d": 2}}}, {"a": {"b": {"c": 1, "d": 3}}}, ["a b d: was 2, now 3"]),
+        ({"a": ["x"], "b": {"x": {"k": 1}}}, {"a": ["y"], "b": {"y": {"k": 1}}}, ["a: was x, now y"]),
+        ({}, {"b": {"k": 1, "l": 2}}, ["b: was none, now 2 settings"]),
+        ({"a": False, "b": None, "c": 1}, {"a": True, "b": 2}, ["a: was no, now yes", "b: was none, now 2"]),
+        ({"a": [1, 2]}, {"a": [2, 1]}, ["a: was 1,2, now 2,1"]),
+        ({"a": {"b": 1}}, {"a": {"b": 1}}, []),
+    ],
+)
+def test_only_what_differs_is_said_and_no_group_is_dumped(
+    then: dict[str, Any], now: dict[str, Any], said: list[str]
+) -> None:
+    assert [*differences(then, now)] == said
 
 
 def test_a_journal_without_a_folder_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkover.errors import InkoverError
+from inkover.measure.differences import differences
 from inkover.photo.atomic import write_whole
 
 if TYPE_CHECKING:
@@ -88,25 +89,50 @@ class Journal:
         return self.folder / PICTURES / f"{_stem(line.method, line.case)}.png"
 
 
-def check_folder(folder: Path, resume: bool, force: bool) -> None:
-    """Make the folder of a run; refuse one that holds a run which nobody speaks of, and to resume where there is none.
+def check_folder(folder: Path, resume: bool, force: bool, settings: Mapping[str, Any]) -> None:
+    """Refuse a folder that holds a run which nobody speaks of, to resume where there is none, and what has no room.
 
-    ``force`` begins anew in a folder that holds a run.
+    ``force`` begins anew in a folder that holds a run; ``settings`` say which contact sheets there will be.
     """
-    made = [folder / name for name in (TRIALS, REPORT) if (folder / name).exists()]
+    try:
+        made = [folder / name for name in (TRIALS, REPORT) if (folder / name).exists()]
+        _check_room(folder)
+        _check_names(folder, settings)
+    except OSError as error:
+        raise InkoverError(f"the folder {folder} cannot be used ({error.strerror}): give another with -o") from None
     if resume and folder / TRIALS not in made:
         raise InkoverError(f"there is no run in {folder} to go on with: leave --resume out")
     if made and not (resume or force):
         more = "add --resume to go on with it, " if folder / TRIALS in made else ""
         raise InkoverError(f"{folder} holds a run ({made[0].name}): {more}--force to begin anew, or another -o")
-    make(folder)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InkoverError(f"the folder {folder} cannot be written: give another with -o")
+
+
+def _check_room(folder: Path) -> None:
+    """Refuse a folder that cannot be made, or not be written; it is made when a run begins, not now."""
+    there = next(one for one in (folder, *folder.absolute().parents) if os.path.lexists(one))
+    if not there.is_dir():
+        raise InkoverError(f"cannot make the folder {str(folder)!r} ({there} is no folder): give another with -o")
+    for one in (there, folder / PICTURES):
+        if one.is_dir() and not os.access(one, os.W_OK | os.X_OK):
+            raise InkoverError(f"the folder {one} cannot be written: give another with -o")
+
+
+def _check_names(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Refuse what stands where a run writes a file, or its folder of pictures."""
+    named = product(settings.get("methods", ()), settings.get("edits", ()))
+    files = [*(folder / name for name in (TRIALS, REPORT, TABLE, PAGE)), *(sheet(folder, *one) for one in named)]
+    taken = next((one for one in (*files, *(folder / PICTURES).glob("*.png")) if one.is_dir()), None)
+    if taken is not None:
+        raise InkoverError(f"{taken} is a folder, and a run writes a file there: move it, or give another -o")
+    if os.path.lexists(folder / PICTURES) and not (folder / PICTURES).is_dir():
+        raise InkoverError(f"{folder / PICTURES} is no folder, and a run puts its pictures there: move it, or give "
+                           "another -o")  # fmt: skip
 
 
 def begun(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str]) -> Journal:
     """Begin a run: from now on its settings are in the folder, and no older report."""
     header = {"run": VERSION, "settings": dict(settings), "versions": dict(versions)}
+    make(folder)
     _clear(folder)
     write_whole(folder / TRIALS, _line(header))
     make(folder / PICTURES)
@@ -180,36 +206,13 @@ def _damage(file: Path, damaged: Sequence[int]) -> Iterator[str]:
 def check_same(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str] | None = None) -> None:
     """Refuse to go on with a run of other settings, as far as some are given, or of other versions."""
     header = _header(folder / TRIALS)
-    apart = [*_differences(header["settings"], settings), *_differences(header["versions"], versions or {})]
+    apart = [*differences(header["settings"], settings), *differences(header["versions"], versions or {})]
     if apart:
         more = f" and {len(apart) - SHOWN} more" if len(apart) > SHOWN else ""
         raise InkoverError(
             f"the run in {folder} has other settings: {'; '.join(apart[:SHOWN])}{more}: give the same, or begin anew "
             "with another -o or --force"
         )
-
-
-def _differences(then: Mapping[str, Any], now: Mapping[str, Any], name: str = "") -> Iterator[str]:
-    """Yield what differs, as NAME: THEN then, NOW now."""
-    for key, value in now.items():
-        was = then.get(key)
-        if isinstance(was, Mapping) and isinstance(value, Mapping):
-            yield from _differences(was, value, f"{name}{key} ")
-        elif was != value:
-            yield f"{name}{key}: {' then, '.join(map(_said, _apart(was, value)))} now"
-
-
-def _apart(was: Any, value: Any) -> tuple[Any, Any]:
-    """Return of two lists what only one of them holds, where they do not only differ in their order."""
-    if not (isinstance(was, list) and isinstance(value, list)):
-        return was, value
-    gone, come = [one for one in was if one not in value], [one for one in value if one not in was]
-    return (gone, come) if gone or come else (was, value)
-
-
-def _said(value: Any) -> str:
-    text = (",".join(map(str, value)) or "nothing else") if isinstance(value, list) else str(value)
-    return text if len(text) <= 160 else f"{text[:157]}..."
 
 
 def _header(file: Path) -> dict[str, Any]:

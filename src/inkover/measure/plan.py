@@ -64,7 +64,7 @@ class Place:
     force: bool
 
     def check(self, settings: Mapping[str, Any]) -> None:
-        """Refuse, before a model is loaded, what has no folder, and a folder that holds another run."""
+        """Refuse, before a model is loaded, what has no folder, and a folder that holds another run; make nothing."""
         if self.folder is None:
             if self.resume or self.force:
                 option = "--resume" if self.resume else "--force"
@@ -72,7 +72,7 @@ class Place:
             return
         if self.resume and self.force:
             raise InkoverError("--resume goes on with a run and --force begins anew: give one of them")
-        journals.check_folder(self.folder, self.resume, self.force)
+        journals.check_folder(self.folder, self.resume, self.force, settings)
         if self.resume:
             journals.check_same(self.folder, settings, versions())
 

@@ -124,6 +124,19 @@ def test_texts_that_nobody_can_read_are_one_broken_case(
     assert [one["case"] for one in found["broken"]] == ["c0", "c1", "c2"] and found["rows"][0]["cases"] == 1
 
 
+def test_a_run_whose_every_edit_breaks_has_an_exit_code_of_its_own(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = small.cases(tmp_path / "in", {"to": " "}, {"to": small.TEXTS[0]}), tmp_path / "out"
+    asked = ["bench", "cases", str(folder), "--methods", "sdedit,ddim", "--model", model, "--steps", "2"]
+    for more in (["-o", str(out)], ["-o", str(out), "--resume", "--quiet", "--json"], ["--json"]):
+        assert run([*asked, *more]) == 3
+        told = capsys.readouterr()
+        assert told.err.startswith("inkover: warning: every edit broke (4 of 4), the first with: the target text is")
+        assert len(told.err.splitlines()) == 1 and "c0" in told.out  # the report is there nevertheless
+    assert len(json.loads((out / "report.json").read_text())["broken"]) == 4 and (out / "report.html").exists()
+
+
 def test_a_run_is_resumed_where_its_photos_are_the_same(
     report: Any, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

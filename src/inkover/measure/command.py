@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from math import isnan
 from pathlib import Path
@@ -17,12 +17,15 @@ from inkover.errors import InkoverError, nearest
 
 if TYPE_CHECKING:
     from inkover.app.editor import Editor
-    from inkover.app.request import Engine
+    from inkover.app.request import Engine, Manner
     from inkover.measure.bench import Scenes
     from inkover.measure.plan import Plan
     from inkover.measure.variants import Variant
 
 SIDE, CASES = 128, 32
+ALL_BROKEN = 3
+"""The exit code of a run whose every edit broke."""
+
 LITTLE_WORLD = ("tabletop", "tabletop-model")
 WHICH = "tabletop, pie-bench, tedbench, tedbench++, cases; or tabletop-model: the model itself."
 SCENES = ("--side", "--things", "--unseen")
@@ -101,6 +104,15 @@ def bench(
     report = carry_out(plan, _editor(engine), place, manner, _repeating(context.obj or ()))
     told = [*plan.table(report["rows"]), *_shared(report["samples"]), *map(_broken, report["broken"])]
     print(json_.dumps(report) if json else "\n".join(told))
+    _check_some(plan, report, manner)
+
+
+def _check_some(plan: Plan, report: Mapping[str, Any], manner: Manner) -> None:
+    """End with an exit code of its own where every edit broke: there is a report, but nothing in it."""
+    broken = [one for one in report["broken"] if one["method"] in plan.methods]
+    if len(broken) == plan.total:
+        manner.warn(f"every edit broke ({len(broken)} of {plan.total}), the first with: {broken[0]['message']}")
+        raise typer.Exit(ALL_BROKEN)
 
 
 def _check(dataset: str, folder: Path | None, given: list[str]) -> None:

@@ -8,7 +8,7 @@ from inkover.app.cli import run
 from small_photo import ended
 
 KEYS = {"method", "edit", "cases", "success", "psnr_changed", "ssim_changed", "psnr_outside", "mask_iou", "identity",
-        "samples", "seconds"}  # fmt: skip
+        "samples", "seconds", "left_out"}  # fmt: skip
 
 
 def test_it_reports_each_method_beside_the_untouched_photo_and_the_truth(

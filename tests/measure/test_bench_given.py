@@ -15,6 +15,8 @@ import small_networks
 import small_onnx
 from inkover.app.cli import run
 from inkover.app.editor import Editor
+from inkover.measure import summary
+from inkover.measure.columns import GIVEN
 from inkover.measure.given import Given
 from inkover.measure.journal import Line
 from inkover.measure.scores import MEASURES
@@ -165,7 +167,7 @@ def test_means_leave_out_what_is_no_number_and_count_it() -> None:
     plan = Given("cases", named("m", "n"), (), 0, False, Networks())
     figures = ({"mse": 1.0, "psnr": None}, {"mse": 2.0, "psnr": 30.0}, {"mse": 6.0, "psnr": None})
     lines = [Line(f"c{k}", "k", "m", one | {"samples": 4, "seconds": 1.0}) for k, one in enumerate(figures)]
-    (row,) = plan.rows(lines)
+    (row,) = plan.rows(summary.groups(lines, GIVEN))
     assert row["means"] == {"mse": 3.0, "psnr": 30.0} and row["left_out"] == {"mse": 0, "psnr": 2}
     table = plan.table([row])
     assert any(line.split() == ["psnr", "30", "(2)"] for line in table) and table[-1].startswith("(n)")

@@ -17,6 +17,7 @@ from inkover.measure import runner, summary
 from inkover.measure.columns import View
 from inkover.measure.journal import Journal, Line
 from inkover.measure.runner import Job
+from inkover.measure.summary import Group
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -48,8 +49,8 @@ class Plan(Protocol):
     def total(self) -> int:
         """Return how many edits are made in all."""
 
-    def rows(self, lines: Sequence[Line]) -> list[dict[str, Any]]:
-        """Return the means, from the trials that did not break."""
+    def rows(self, groups: Sequence[Group]) -> list[dict[str, Any]]:
+        """Return the means of the groups that have any."""
 
     def table(self, rows: Sequence[dict[str, Any]]) -> list[str]:
         """Return the means as lines to read."""

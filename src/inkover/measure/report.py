@@ -26,7 +26,7 @@ def document(
     """Return the report as plain data."""
     bootstrap = {"resamples": intervals.RESAMPLES, "level": intervals.LEVEL, "seed": intervals.SEED}
     return {
-        "rows": plan.rows([line for line in lines if line.figures is not None]),
+        "rows": plan.rows(groups),
         "intervals": summary.document(groups),
         "bootstrap": bootstrap,
         "broken": [_broken(line) for line in lines if line.figures is None],

@@ -16,7 +16,6 @@ from inkover.measure.runner import Done, Job, kept
 from inkover.measure.summary import Group, left_out_note
 from inkover.measure.unchanged import identity
 from inkover.measure.variants import Variant, described
-from inkover.models.quiet import quiet
 from inkover.tabletop.edits import PAIRED
 
 if TYPE_CHECKING:
@@ -65,8 +64,7 @@ class Exact:
         """Yield the untouched photo, the true edit and every variant, case by case."""
         from inkover.tabletop import folder, likeness, probe
 
-        with quiet():
-            encoder = likeness.load(folder())
+        encoder = likeness.load(folder())
         methods, drawn = {*self.methods}, self.drawn()
         for attempt in bench.attempts(editor, probe.load(folder()), self.variants, self.scenes):
             case, do = _named(attempt.kind, attempt.index), partial(_done, encoder, attempt.shot)

@@ -139,6 +139,19 @@ def begun(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str]
     return Journal(folder)
 
 
+def alone(folder: Path, report: Mapping[str, Any]) -> None:
+    """Write a report that has no trials, in place of an older run."""
+    make(folder)
+    _clear(folder)
+    (folder / TRIALS).unlink(missing_ok=True)
+    write_report(folder, report)
+
+
+def write_report(folder: Path, report: Mapping[str, Any]) -> None:
+    """Write a report as JSON."""
+    write_whole(folder / REPORT, (json.dumps(report, indent=2, allow_nan=False) + "\n").encode())
+
+
 def _clear(folder: Path) -> None:
     """Take away what an older run reported: its tables, and its contact sheets as far as it says which they were."""
     for name in (REPORT, TABLE, PAGE):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inkover.app.recipe import versions
-from inkover.app.request import Manner
+from inkover.app.request import Engine, Manner
 from inkover.errors import InkoverError
 from inkover.measure import journal as journals
 from inkover.measure import report as reports
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from inkover.app.editor import Editor
+    from inkover.app.recipe import Weights
 
 
 class Plan(Protocol):
@@ -83,15 +84,31 @@ class Place:
             return Journal()
         return (journals.resumed if self.resume else journals.begun)(self.folder, settings, versions())
 
+    def keep(self, report: Mapping[str, Any]) -> None:
+        """Write a report that has no trials, in place of the run that lay there; nothing where there is no folder."""
+        if self.folder is not None:
+            journals.alone(self.folder, report)
+
+
+def loaded(engine: Engine) -> Editor:
+    """Load the model of a run, the embedded one where none is named; no inversion is kept on the disk."""
+    from inkover.app.editor import Editor
+
+    name, device = engine.model or "tabletop", engine.device or "auto"
+    return Editor.load(name, device=device, dtype=engine.dtype, config=engine.config, remember=engine.remember)
+
+
+def described(weights: Weights) -> dict[str, str]:
+    """Return what a report says of a model."""
+    return {"name": weights.name, "hash": weights.hash, "device": weights.device, "dtype": weights.dtype}
+
 
 def carry_out(plan: Plan, editor: Editor, place: Place, manner: Manner, command: str = "") -> dict[str, Any]:
     """Do what is still to be done and return the report, which is written too where there is a folder.
 
     ``command`` is the command line that repeats the run.
     """
-    weights = editor.weights
-    model = {"name": weights.name, "hash": weights.hash, "device": weights.device, "dtype": weights.dtype}
-    settings = plan.settings() | {"model": model}
+    settings = plan.settings() | {"model": described(editor.weights)}
     journal = place.journal(settings)
     drawn = plan.drawn()
     journal.check_pictures([line for line in journal.lines if line.method in plan.methods and line.case in drawn])

@@ -125,6 +125,8 @@ def test_the_table_says_what_is_left_out_of_a_mean() -> None:
     plan = Exact([], Scenes(["k"], 3))
     *_, told, note = plan.table(plan.rows(summary.groups(lines, EXACT)))
     assert "30.000 (2)" in told and note.startswith("(n): ")
+    nowhere = [Line("c", "k", "m", {"psnr_outside": math.inf})]
+    assert len(plan.table(plan.rows(summary.groups(nowhere, EXACT)))) == 2  # a heading and a row
 
 
 def test_the_table_reads_back(tmp_path: Path) -> None:

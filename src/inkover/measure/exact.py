@@ -84,7 +84,7 @@ class Exact:
         wide = {name: max(15, *(len(_cell(row, name)) for row in rows)) for name in ROWS} if rows else {}
         told = [{name: name for name in ROWS}, *({name: _cell(row, name) for name in ROWS} for row in rows)]
         lines = [" ".join(f"{line[name]:>{wide.get(name, 15)}}" for name in ROWS) for line in told]
-        return [*lines, *left_out_note(rows)]
+        return [*lines, *left_out_note(_left(row, name) for row in rows for name in ROWS)]
 
 
 def _named(kind: str, index: int) -> str:
@@ -98,8 +98,13 @@ def _row(group: Group) -> dict[str, Any]:
     return named | means | {"left_out": group.left_out(MEANS)}
 
 
+def _left(row: dict[str, Any], name: str) -> int:
+    """Return how many cases are left out of a mean; 0 where there is none, which says it already."""
+    return 0 if row[name] is None else row["left_out"].get(name, 0)
+
+
 def _cell(row: dict[str, Any], name: str) -> str:
-    value, left = row[name], row["left_out"].get(name, 0)
+    value, left = row[name], _left(row, name)
     if value is None:
         return "-"
     said = f"{value:.3f}" if isinstance(value, float) else str(value)

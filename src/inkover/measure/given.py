@@ -127,7 +127,7 @@ class Given:
         """Return one table a kind: a line each measure, a column each variant."""
         kinds = dict.fromkeys(row["kind"] for row in rows)
         told = [line for kind in kinds for line in _table(kind, [row for row in rows if row["kind"] == kind])]
-        return [*told, *left_out_note(rows)]
+        return [*told, *left_out_note(count for row in rows for count in row["left_out"].values())]
 
 
 def _cells(case: Case, result: Result) -> Any:

@@ -57,9 +57,9 @@ def overall(found: Sequence[Group]) -> list[Group]:
     return [group for group in found if group.kind == ALL]
 
 
-def left_out_note(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what (n) means in a table, where it may stand there."""
-    if not any(count for row in rows for count in row["left_out"].values()):
+def left_out_note(counts: Iterable[int]) -> list[str]:
+    """Return what (n) means in a table, where some count stands there."""
+    if not any(counts):
         return []
     return ["(n): so many cases have no such number, or an infinite one, and are left out of the mean"]
 

@@ -234,6 +234,7 @@ def test_trials_from_before_there_was_a_measure_have_none_and_are_not_done_again
     for line in old:
         del line["figures"]["identity"]
     (tmp_path / TRIALS).write_text("\n".join([header, *map(json.dumps, old)]) + "\n")
+    shutil.copytree(whole / "pictures", tmp_path / "pictures")
     assert run([*ASKED, "-o", str(tmp_path), "--resume"]) == 0
     rows = {row["method"]: row for row in json.loads((tmp_path / "report.json").read_text())["rows"]}
     for line in known[2 * TRIALS_EACH :]:
@@ -308,6 +309,20 @@ def test_what_was_damaged_is_done_again_and_the_report_is_the_same(
     for group in (*one, *other):
         del group["means"]["seconds"], group["medians"]["seconds"]
     assert one == other  # bounds too, which are drawn by the order of the cases
+
+
+def test_a_trial_of_no_case_of_the_run_is_not_reported(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    last = json.loads((folder / TRIALS).read_text().splitlines()[-1])
+    with (folder / TRIALS).open("a") as file:
+        file.write(json.dumps(last | {"case": "recolour-9"}) + "\n")
+    shutil.copy(folder / "pictures" / "recolour-2-sdedit.png", folder / "pictures" / "recolour-9-sdedit.png")
+    assert run([*ASKED, "-o", str(folder), "--resume"]) == 0
+    assert ": 1 of no case" in (told := capsys.readouterr().err) and len(told.splitlines()) == 1
+    assert timeless(folder) == timeless(whole)
 
 
 def test_a_picture_that_is_gone_or_damaged_is_made_again(

@@ -114,7 +114,7 @@ def carry_out(plan: Plan, editor: Editor, place: Place, manner: Manner, command:
     journal.check_pictures([line for line in journal.lines if line.method in plan.methods and line.case in drawn])
     for said in journal.damage:
         manner.warn(said)
-    _run(plan, editor, journal, manner.quiet)
+    _run(plan, editor, journal, manner)
     groups = summary.groups(journal.lines, plan.view)
     report = reports.document(plan, journal.lines, groups, settings, versions())
     if place.folder is not None:
@@ -123,10 +123,10 @@ def carry_out(plan: Plan, editor: Editor, place: Place, manner: Manner, command:
     return report
 
 
-def _run(plan: Plan, editor: Editor, journal: Journal, quiet: bool) -> None:
+def _run(plan: Plan, editor: Editor, journal: Journal, manner: Manner) -> None:
     """Do what a journal has nothing of yet, with a bar and the time left; then its trials are in the plan's order."""
     done = sum(line.method in plan.methods for line in journal.lines)
-    with progress(quiet) as bar:
+    with progress(manner.quiet) as bar:
         task = bar.add_task("", total=plan.total - done)
 
         @contextmanager
@@ -137,7 +137,11 @@ def _run(plan: Plan, editor: Editor, journal: Journal, quiet: bool) -> None:
 
         order = dict[tuple[str, str], int]()
         runner.run(runner.waiting(_noted(plan.jobs(editor), order), journal), journal, watched)
-    journal.lines.sort(key=lambda line: order.get((line.case, line.method), len(order)))
+    known = [line for line in journal.lines if (line.case, line.method) in order]
+    if len(known) < len(journal.lines):
+        said = f"trials in {journal.folder}: {len(journal.lines) - len(known)}"
+        manner.warn(f"{said} of no case or method of this run, left out of the report")
+    journal.lines = sorted(known, key=lambda line: order[line.case, line.method])
 
 
 def _noted(jobs: Iterator[Job], order: dict[tuple[str, str], int]) -> Iterator[Job]:

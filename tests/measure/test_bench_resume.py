@@ -284,7 +284,8 @@ def test_a_line_that_is_no_trial_is_taken_out_and_told_by_its_number(damaged: An
     after = json.dumps(PLAIN | {"case": "z"}).encode() + b"\n"
     (tmp_path / TRIALS).write_bytes(first + raw + b"\n" + after)
     found = journal.resumed(tmp_path, {}, {})
-    assert [line.case for line in found.lines] == ["a", "z"] and "line 3: no trial" in found.damage
+    (said,) = found.damage
+    assert [line.case for line in found.lines] == ["a", "z"] and "line 3: no trial" in said
     assert (tmp_path / TRIALS).read_bytes() == first + after
     assert not journal.resumed(tmp_path, {}, {}).damage
 

@@ -16,6 +16,7 @@ from inkover.measure.columns import EXACT, View
 from inkover.measure.journal import Journal, Line
 from inkover.measure.runner import kept
 from inkover.measure.sheet import cells
+from inkover.measure.summary import Group
 
 VERSIONS = {"inkover": "0"}
 MODEL = {"name": "tabletop", "hash": "0" * 64, "device": "cpu", "dtype": "float32"}
@@ -36,7 +37,7 @@ class Drawn:
         """Return some settings."""
         return {"dataset": "tabletop", "seed": 0, "methods": [*self.methods], "knobs": {"p2p": {"steps": 5}}}
 
-    def rows(self, lines: Sequence[Line]) -> list[dict[str, Any]]:
+    def rows(self, groups: Sequence[Group]) -> list[dict[str, Any]]:
         """Return no means."""
         return []
 

@@ -15,6 +15,8 @@ import small_networks
 import small_onnx
 from inkover.app.cli import run
 from inkover.app.editor import Editor
+from inkover.measure import summary
+from inkover.measure.columns import GIVEN
 from inkover.measure.given import Given
 from inkover.measure.journal import Line
 from inkover.measure.scores import MEASURES
@@ -124,6 +126,19 @@ def test_texts_that_nobody_can_read_are_one_broken_case(
     assert [one["case"] for one in found["broken"]] == ["c0", "c1", "c2"] and found["rows"][0]["cases"] == 1
 
 
+def test_a_run_whose_every_edit_breaks_has_an_exit_code_of_its_own(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = small.cases(tmp_path / "in", {"to": " "}, {"to": small.TEXTS[0]}), tmp_path / "out"
+    asked = ["bench", "cases", str(folder), "--methods", "sdedit,ddim", "--model", model, "--steps", "2"]
+    for more in (["-o", str(out)], ["-o", str(out), "--resume", "--quiet", "--json"], ["--json"]):
+        assert run([*asked, *more]) == 3
+        told = capsys.readouterr()
+        assert told.err.startswith("inkover: warning: every edit broke (4 of 4), the first with: the target text is")
+        assert len(told.err.splitlines()) == 1 and "c0" in told.out  # the report is there nevertheless
+    assert len(json.loads((out / "report.json").read_text())["broken"]) == 4 and (out / "report.html").exists()
+
+
 def test_a_run_is_resumed_where_its_photos_are_the_same(
     report: Any, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -152,7 +167,7 @@ def test_means_leave_out_what_is_no_number_and_count_it() -> None:
     plan = Given("cases", named("m", "n"), (), 0, False, Networks())
     figures = ({"mse": 1.0, "psnr": None}, {"mse": 2.0, "psnr": 30.0}, {"mse": 6.0, "psnr": None})
     lines = [Line(f"c{k}", "k", "m", one | {"samples": 4, "seconds": 1.0}) for k, one in enumerate(figures)]
-    (row,) = plan.rows(lines)
+    (row,) = plan.rows(summary.groups(lines, GIVEN))
     assert row["means"] == {"mse": 3.0, "psnr": 30.0} and row["left_out"] == {"mse": 0, "psnr": 2}
     table = plan.table([row])
     assert any(line.split() == ["psnr", "30", "(2)"] for line in table) and table[-1].startswith("(n)")

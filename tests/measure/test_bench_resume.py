@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,16 +14,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import made_up_run as made_up
 from inkover.app.cli import run
 from inkover.app.editor import Editor
-from inkover.errors import InkoverError
-from inkover.measure import journal
+from inkover.measure import journal, sheet
+from inkover.measure.differences import differences
 from inkover.measure.journal import TRIALS, Journal, Line
 
 QUICK = ["--methods", "sdedit", "--edits", "recolour", "--cases", "3", "--side", "64", "--steps", "5", "--quiet"]
 ASKED = ["bench", "tabletop", *QUICK]
 TRIALS_EACH = 3  # a case: the untouched photo, the true edit, the method
+
+
+COSTS = {"samples": 1, "evaluated": 1, "seconds": 1.0}  # what every trial has
 
 
 def timeless(folder: Path) -> Any:
@@ -99,10 +105,10 @@ def test_the_report_says_what_decided_it(whole: Path) -> None:
     [
         ([], "--resume"),
         (["--resume", "--force"], "give one of them"),
-        (["--resume", "--steps", "6"], "steps: 5 then, 6 now"),
-        (["--resume", "--seed", "3"], "seed: 0 then, 3 now"),
-        (["--resume", "--methods", "ddim"], "methods: sdedit then, ddim now"),
-        (["--resume", "--dtype", "bfloat16"], "model dtype: float32 then, bfloat16 now"),
+        (["--resume", "--steps", "6"], "has other settings: knobs sdedit steps: was 5, now 6: give"),
+        (["--resume", "--seed", "3"], "has other settings: seed: was 0, now 3: give"),
+        (["--resume", "--methods", "ddim"], "has other settings: methods: was sdedit, now ddim: give"),
+        (["--resume", "--dtype", "bfloat16"], "has other settings: model dtype: was float32, now bfloat16: give"),
     ],
 )
 def test_a_folder_that_holds_another_run_is_refused(
@@ -126,12 +132,47 @@ def test_a_folder_that_holds_another_run_is_refused(
         (["--steps", "1", "--methods", "diffedit"], "--steps 1 is not for method 'diffedit'"),
         (["--things", "1", "--edits", "two"], "of two objects"),
         (["-o", __file__], "cannot make the folder"),
+        (["-o", f"{__file__}/in/it"], "cannot make the folder"),
+        (["-o", "x" * 300], "cannot be used"),
     ],
 )
 def test_bad_input_is_one_line(more: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", "tabletop", "--methods", "sdedit", *more]) == 2
     told = capsys.readouterr()
     assert not told.out and said in told.err and len(told.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["trials.jsonl", "report.json", "report.csv", "report.html", "sdedit-recolour.png", "pictures/any.png"],
+)
+@pytest.mark.parametrize("more", [[], ["--force"]], ids=["new", "force"])
+def test_a_folder_where_a_file_is_to_be_is_refused_before_the_run(
+    name: str, more: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Editor, "load", None)
+    (tmp_path / name).mkdir(parents=True)
+    assert run([*ASKED, "-o", str(tmp_path), *more]) == 2
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1 and f"{tmp_path / name} is a folder" in told
+    assert {path.relative_to(tmp_path) for path in tmp_path.rglob("*")} == {Path(name), *Path(name).parents} - {Path()}
+
+
+@pytest.mark.parametrize("more", [["--model", "/no/such"], ["--dtype", "int3"], ["--device", "nowhere"]], ids=str)
+def test_a_run_that_is_refused_leaves_nothing(
+    more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*ASKED, "-o", str(tmp_path / "in" / "it"), *more]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1 and not [*tmp_path.iterdir()]
+
+
+def test_a_file_where_the_pictures_are_to_be_is_refused_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Editor, "load", None)
+    (tmp_path / "pictures").touch()
+    assert run([*ASKED, "-o", str(tmp_path)]) == 2
+    assert f"{tmp_path / 'pictures'} is no folder" in capsys.readouterr().err
 
 
 def test_there_must_be_a_run_to_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -193,6 +234,7 @@ def test_trials_from_before_there_was_a_measure_have_none_and_are_not_done_again
     for line in old:
         del line["figures"]["identity"]
     (tmp_path / TRIALS).write_text("\n".join([header, *map(json.dumps, old)]) + "\n")
+    shutil.copytree(whole / "pictures", tmp_path / "pictures")
     assert run([*ASKED, "-o", str(tmp_path), "--resume"]) == 0
     rows = {row["method"]: row for row in json.loads((tmp_path / "report.json").read_text())["rows"]}
     for line in known[2 * TRIALS_EACH :]:
@@ -202,7 +244,7 @@ def test_trials_from_before_there_was_a_measure_have_none_and_are_not_done_again
 
 
 def test_lines_come_back_as_they_were(tmp_path: Path) -> None:
-    figures = {"one": 0.1 + 0.2, "none": None, "far": np.inf, "right": True, "count": 3}
+    figures = COSTS | {"one": 0.1 + 0.2, "none": None, "far": np.inf, "right": True, "count": 3}
     line, other = Line("a", "b", "c", figures, "from", "to"), Line("a", "b", "d", None, broken="why")
     first = journal.begun(tmp_path, {}, {})
     first.append(line)
@@ -213,21 +255,129 @@ def test_lines_come_back_as_they_were(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [1, 5, 30])
 def test_a_line_that_was_cut_is_as_if_it_were_not_there(cut: int, tmp_path: Path) -> None:
     first = journal.begun(tmp_path, {}, {})
-    first.append(Line("a", "b", "c", {}))
+    first.append(Line("a", "b", "c", COSTS))
     there = (tmp_path / TRIALS).read_bytes()
-    first.append(Line("a", "b", "d", {}))
+    first.append(Line("a", "b", "d", COSTS))
     file = (tmp_path / TRIALS).read_bytes()
     (tmp_path / TRIALS).write_bytes(file[:-cut])
     assert [line.method for line in journal.resumed(tmp_path, {}, {}).lines] == ["c"]
     assert (tmp_path / TRIALS).read_bytes() == there
 
 
-def test_a_line_in_the_middle_that_is_no_trial_is_named(tmp_path: Path) -> None:
-    journal.begun(tmp_path, {}, {}).append(Line("a", "b", "c", {}))
-    with (tmp_path / TRIALS).open("a") as file:
-        file.write('{"case": 1}\n')
-    with pytest.raises(InkoverError, match="line 3 is no trial"):
-        journal.resumed(tmp_path, {}, {})
+PLAIN: dict[str, Any] = {"case": "x", "kind": "b", "method": "c", "figures": COSTS}
+DAMAGED: list[Any] = [
+    "", "{", 7, [], "text", {"case": 1}, PLAIN | {"case": 1}, PLAIN | {"case": None}, PLAIN | {"words": []},
+    PLAIN | {"more": 1}, PLAIN | {"figures": []}, PLAIN | {"figures": {}}, PLAIN | {"case": "a"},
+    *(PLAIN | {"figures": {key: value for key, value in COSTS.items() if key != name}} for name in COSTS),
+    *(PLAIN | {"figures": COSTS | {name: "inf"}} for name in COSTS),
+    *(PLAIN | {"figures": COSTS | {"psnr": value}} for value in ("far", [1], {}, 10**400)),
+    PLAIN | {"figures": COSTS | {"success": 0.5}}, "[" * 100_000, "\ud800",
+]  # fmt: skip
+"""What may stand in a line beside a trial of the case ``a``."""
+
+
+@pytest.mark.parametrize("damaged", DAMAGED, ids=lambda value: str(value)[:60])
+def test_a_line_that_is_no_trial_is_taken_out_and_told_by_its_number(damaged: Any, tmp_path: Path) -> None:
+    journal.begun(tmp_path, {}, {}).append(Line("a", "b", "c", COSTS))
+    first = (tmp_path / TRIALS).read_bytes()
+    raw = damaged.encode("utf-8", "surrogatepass") if isinstance(damaged, str) else json.dumps(damaged).encode()
+    after = json.dumps(PLAIN | {"case": "z"}).encode() + b"\n"
+    (tmp_path / TRIALS).write_bytes(first + raw + b"\n" + after)
+    found = journal.resumed(tmp_path, {}, {})
+    (said,) = found.damage
+    assert [line.case for line in found.lines] == ["a", "z"] and "line 3: no trial" in said
+    assert (tmp_path / TRIALS).read_bytes() == first + after
+    assert not journal.resumed(tmp_path, {}, {}).damage
+
+
+def test_what_was_damaged_is_done_again_and_the_report_is_the_same(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    header, *trials = (folder / TRIALS).read_text().splitlines()
+    known = [json.loads(line) for line in trials]
+    del known[0]["figures"]["samples"]
+    known[5]["case"] = 7
+    trials = [json.dumps(line) for line in known]
+    trials[4] = trials[4][:40] + "\r" + trials[4][60:]
+    (folder / TRIALS).write_text("\n".join([header, *trials]) + "\n", newline="")
+    assert run([*ASKED, "-o", str(folder), "--resume"]) == 0
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1 and "lines 2, 6, 7: no trial" in told
+    assert lines(folder) == 3 * TRIALS_EACH and timeless(folder) == timeless(whole)
+    one, other = (json.loads((path / "report.json").read_text())["intervals"] for path in (folder, whole))
+    for group in (*one, *other):
+        del group["means"]["seconds"], group["medians"]["seconds"]
+    assert one == other  # bounds too, which are drawn by the order of the cases
+
+
+def test_a_trial_of_no_case_of_the_run_is_not_reported(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    last = json.loads((folder / TRIALS).read_text().splitlines()[-1])
+    with (folder / TRIALS).open("a") as file:
+        file.write(json.dumps(last | {"case": "recolour-9"}) + "\n")
+    shutil.copy(folder / "pictures" / "recolour-2-sdedit.png", folder / "pictures" / "recolour-9-sdedit.png")
+    assert run([*ASKED, "-o", str(folder), "--resume"]) == 0
+    assert ": 1 of no case" in (told := capsys.readouterr().err) and len(told.splitlines()) == 1
+    assert timeless(folder) == timeless(whole)
+
+
+def test_a_picture_that_is_gone_or_damaged_is_made_again(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    names = [folder / "pictures" / f"recolour-{k}-sdedit.png" for k in range(3)]
+    names[0].unlink()
+    names[1].write_bytes(b"what is this")
+    names[2].write_bytes(names[2].read_bytes()[:-50])
+    trials = (folder / TRIALS).read_bytes()
+    assert run([*ASKED, "-o", str(folder), "--resume"]) == 0
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1 and "3 pictures" in told and "done again" in told
+    for name in names:
+        assert name.read_bytes() == (whole / "pictures" / name.name).read_bytes()
+    assert timeless(folder) == timeless(whole) and lines(folder) == 3 * TRIALS_EACH
+    assert (folder / TRIALS).read_bytes() != trials  # other seconds
+    names[0].unlink()
+    assert run([*ASKED, "-o", str(folder), "--resume"]) == 0
+    assert f"the picture {names[0]} is missing" in capsys.readouterr().err
+    (folder / "pictures" / "recolour-0-true_edit.png").write_bytes(b"nobody's")
+    assert run([*ASKED, "-o", str(folder), "--resume"]) == 0 and not capsys.readouterr().err
+
+
+def test_only_a_whole_row_of_the_right_size_is_a_picture_of_a_trial(tmp_path: Path) -> None:
+    path = made_up.pictures(tmp_path / "drawn", 1)[0]
+    whole, other = path.read_bytes(), tmp_path / "other.png"
+    assert sheet.is_row(path) and not sheet.is_row(tmp_path) and not sheet.is_row(other)
+    for length in (0, 7, 20, 40, len(whole) // 2, len(whole) - 60):
+        other.write_bytes(whole[:length])
+        assert not sheet.is_row(other)
+    Image.new("RGB", (10, 10)).save(other)
+    assert not sheet.is_row(other)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "said"),
+    [
+        ({"a": {}}, {"a": {"b": "c"}}, ["a b: was none, now c"]),
+        ({"a": {"b": "c"}}, {"a": {}}, ["a b: was c, now none"]),
+        ({"a": {"b": {"c": 1, "d": 2}}}, {"a": {"b": {"c": 1, "d": 3}}}, ["a b d: was 2, now 3"]),
+        ({"a": ["x"], "b": {"x": {"k": 1}}}, {"a": ["y"], "b": {"y": {"k": 1}}}, ["a: was x, now y"]),
+        ({}, {"b": {"k": 1, "l": 2}}, ["b: was none, now 2 settings"]),
+        ({"a": False, "b": None, "c": 1}, {"a": True, "b": 2}, ["a: was no, now yes", "b: was none, now 2"]),
+        ({"a": [1, 2]}, {"a": [2, 1]}, ["a: was 1,2, now 2,1"]),
+        ({"a": {"b": 1}}, {"a": {"b": 1}}, []),
+    ],
+)
+def test_only_what_differs_is_said_and_no_group_is_dumped(
+    then: dict[str, Any], now: dict[str, Any], said: list[str]
+) -> None:
+    assert [*differences(then, now)] == said
 
 
 def test_a_journal_without_a_folder_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,3 +229,20 @@ def test_a_row_of_tedbench_plus_that_is_wrong_is_named(tmp_path: Path) -> None:
     (tmp_path / "originals" / "ball.jpeg").unlink()
     with pytest.raises(InkoverError, match="no column that names photos"):
         datasets.load("tedbench++", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("layout", "said"),
+    [
+        ("cases", "is no folder of cases, it has no cases.jsonl: give the one with cases.jsonl"),
+        (
+            "pie-bench",
+            "is no folder of PIE-Bench, it has no mapping_file.json: give the one with mapping_file.json and",
+        ),
+    ],
+)
+def test_the_folder_of_a_layout_is_named_once(layout: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(InkoverError, match=said):
+        datasets.load(layout, tmp_path)
+    with pytest.raises(InkoverError, match=rf"is no folder: give the folder of {said.split()[4].rstrip(',')}, with"):
+        datasets.load(layout, tmp_path / "nowhere")

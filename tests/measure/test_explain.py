@@ -257,7 +257,11 @@ def test_a_large_noisy_photo_makes_a_page_below_5_mb(explain: Explain, photo: Pa
     [
         (("-o", "page.png"), "would be a .html file"),
         (("--save-result", "photo.png"), "is the photo itself"),
-        (("--save-result", "nowhere/out.png"), "nowhere"),
+        (("--save-result", "photo.png"), "use --save-result with another name"),
+        (("--save-result", "nowhere/out.png"), "use --save-result with another folder"),
+        (("--save-result", "mask.png", "--mask", "mask.png", "--force"), "choose another name with --save-result"),
+        (("--save-result", "mask.png"), "or --save-result with another name"),
+        (("--no-mark",), "--no-mark has no effect without --save-result"),
         (("--method", "p2", "--quiet"), "p2"),
         (("--set", "threshold=7"), "out of range"),
         (("--to", "a red ball"), "nothing to do"),
@@ -277,6 +281,15 @@ def test_what_is_wrong_is_one_line_and_writes_nothing(
     done = said(*asked, "-o", "page.html", *changed)
     assert done.code == 2 and done.out == "" and len(done.err.splitlines()) == 1 and told in done.err
     assert {path: path.read_bytes() for path in photo.parent.iterdir()} == before
+
+
+def test_a_format_that_would_lose_transparency_is_named_by_its_option(
+    said: Callable[..., Outcome], photo: Path, models: Path
+) -> None:
+    Image.fromarray(np.dstack([pixels(), np.full(SIZE, 100, np.uint8)])).save(photo)
+    asked = (photo, *WORDS, "--model", models, "-o", photo.with_name("page.html"))
+    done = said("explain", *asked, "--save-result", photo.with_name("out.jpg"))
+    assert done.code == 2 and f"write --save-result {photo.with_name('out.png')}" in done.err
 
 
 def test_the_embedded_model_looks_at_the_ball(said: Callable[..., Outcome], tmp_path: Path) -> None:

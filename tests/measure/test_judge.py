@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 
@@ -54,12 +53,3 @@ def test_words_cannot_ask_for_a_move() -> None:
         bench.check(["move"])
     with pytest.raises(InkoverError, match="recolour"):
         bench.check(["recolor"])
-
-
-def test_the_table_is_the_mean_of_its_trials() -> None:
-    def trial(ok: bool, inside: float, found: float | None) -> bench.Trial:
-        return bench.Trial("m", "recolour", ok, ok, ok, inside, 0.5, np.inf, found, 140, 100, 2.0)
-
-    (row,) = bench.table([trial(True, 20.0, 0.5), trial(False, 10.0, None)])
-    assert (row.cases, row.success, row.psnr_changed, row.mask_iou) == (2, 0.5, 15.0, 0.5)
-    assert row.psnr_outside is None  # infinite is null

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -12,17 +13,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import made_up_run as made_up
 import small_datasets as small
 from inkover import methods
 from inkover.app.cli import run
 from inkover.measure import bench_pictures, papers, scatter, summary
+from inkover.measure.bench import Scenes
 from inkover.measure.columns import EXACT, GIVEN
+from inkover.measure.exact import Exact
+from inkover.measure.given import Given
 from inkover.measure.intervals import Interval
 from inkover.measure.journal import PAGE, REPORT, TABLE, Journal, Line
 from inkover.measure.runner import kept, spread
 from inkover.measure.scatter import Axis, Point
+from inkover.measure.seeing import Networks
+from inkover.measure.variants import Variant
 from inkover.models.store import Lock, hub_folder, write_lock
 from tiny import tiny_folder
 
@@ -86,6 +94,39 @@ def test_what_is_infinite_is_left_out_and_counted() -> None:
     lines = [Line(f"c{k}", "k", "m", one) for k, one in enumerate(figures)]
     means = summary.groups(lines, EXACT)[0].means
     assert (means["psnr_outside"].value, means["psnr_outside"].cases, means["success"].cases) == (30.0, 1, 2)
+
+
+NUMBERS = st.none() | st.floats(-100, 100) | st.just(math.inf)
+MEASURED = ("success", "psnr_changed", "ssim_changed", "psnr_outside", "mask_iou", "identity")
+
+
+@given(st.lists(st.tuples(*[NUMBERS] * len(MEASURED)), min_size=1, max_size=9))
+def test_a_row_and_its_interval_are_one_mean(trials: list[tuple[float | None, ...]]) -> None:
+    """Finite figures have NumPy's own mean, to the bit; what is infinite is left out, and a mean of nothing is null."""
+    costs = {"samples": 3, "evaluated": 2, "seconds": 0.1}
+    lines = [Line(f"c{k}", "k", "m", dict(zip(MEASURED, one, strict=True)) | costs) for k, one in enumerate(trials)]
+    groups = summary.groups([*lines, Line("x", "k", "m", None, broken="why"), Line("y", "j", "m", None)], EXACT)
+    (row,) = Exact([], Scenes(["k"], 9)).rows(groups)
+    (own,) = (group for group in groups if group.kind == "k")
+    for name, values in zip(MEASURED, zip(*trials, strict=True), strict=True):
+        known = [value for value in values if value is not None and math.isfinite(value)]
+        assert row[name] == own.means[name].value == (float(np.mean(known)) if known else None)
+        assert row["left_out"][name] == len(values) - len(known) == len(values) - own.means[name].cases
+    assert (row["method"], row["edit"], row["cases"], row["samples"]) == ("m", "k", len(trials), 3)
+    assert row["seconds"] == float(np.mean([0.1] * len(trials)))
+    given = Given("cases", [Variant("m", "m", {}, None)], (), 0, False, Networks())
+    figures = [Line(f"c{k}", "k", "m", {"mse": one[0]} | costs) for k, one in enumerate(trials)]
+    (shown,) = given.rows(summary.groups(figures, GIVEN))
+    assert shown["means"].get("mse") == row["success"] and shown["left_out"]["mse"] == row["left_out"]["success"]
+
+
+def test_the_table_says_what_is_left_out_of_a_mean() -> None:
+    lines = [Line(f"c{k}", "k", "m", {"psnr_outside": value}) for k, value in enumerate((30.0, math.inf, math.inf))]
+    plan = Exact([], Scenes(["k"], 3))
+    *_, told, note = plan.table(plan.rows(summary.groups(lines, EXACT)))
+    assert "30.000 (2)" in told and note.startswith("(n): ")
+    nowhere = [Line("c", "k", "m", {"psnr_outside": math.inf})]
+    assert len(plan.table(plan.rows(summary.groups(nowhere, EXACT)))) == 2  # a heading and a row
 
 
 def test_the_table_reads_back(tmp_path: Path) -> None:

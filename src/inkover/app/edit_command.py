@@ -142,19 +142,19 @@ def _check_targets(targets: Targets, inputs: list[Path], force: bool) -> None:
             taken.append(side)
 
 
-def check_photo(inputs: list[Path], output: Path, force: bool) -> None:
+def check_photo(inputs: list[Path], output: Path, force: bool, option: str = "-o") -> None:
     """Refuse an edited photo that cannot be written, or that is the photo (the first input) or another input."""
-    photos.check_output(inputs[0], output, force)
+    photos.check_output(inputs[0], output, force, option)
     for path in inputs[1:]:
         if files.same(path, output):
-            raise InkoverError(f"{output} is an input of this command: choose another name with -o")
+            raise InkoverError(f"{output} is an input of this command: choose another name with {option}")
 
 
-def check_alpha(wish: Wish, output: Path) -> None:
+def check_alpha(wish: Wish, output: Path, option: str = "-o") -> None:
     """Refuse, before any work, a format that would lose the photo's transparency."""
     if wish.photo.alpha is not None and photos.format_of(output) == "JPEG":
         other = output.with_suffix(".png")
-        raise InkoverError(f"{output}: JPEG cannot hold the photo's transparency: write -o {other}")
+        raise InkoverError(f"{output}: JPEG cannot hold the photo's transparency: write {option} {other}")
 
 
 def _say_misnamed(job: Job, manner: Manner) -> None:

@@ -1,10 +1,9 @@
-"""Puts methods to exact edits of the little world and reports what came of each."""
+"""Puts methods to exact edits of the little world and measures what came of each."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -48,23 +47,6 @@ class Trial:
     evaluated: int  # of these in fact: less what a tracing took that another variant had made
     seconds: float  # alone
     identity: float | None = None  # of the objects that the edit does not touch; null where there is none
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The means of one variant over the cases of one kind of edit."""
-
-    method: str
-    edit: str
-    cases: int
-    success: float
-    psnr_changed: float | None  # against the true edited photo, inside the true change; infinite is null
-    ssim_changed: float | None
-    psnr_outside: float | None  # against the photo, outside the true change, before the change is laid over it
-    mask_iou: float | None  # of the hard automatic mask with the true change; null where none is found
-    identity: float | None  # of trials that have one
-    samples: float
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,40 +193,3 @@ def _trial(
         cost.evaluated,
         cost.seconds,
     )
-
-
-def table(trials: Sequence[Trial]) -> list[Row]:
-    """Return the mean of each method and kind of edit, in the order they came."""
-    groups: dict[tuple[str, str], list[Trial]] = {}
-    for trial in trials:
-        groups.setdefault((trial.method, trial.edit), []).append(trial)
-    return [_row(*key, group) for key, group in groups.items()]
-
-
-def _row(method: str, edit: str, group: list[Trial]) -> Row:
-    found = [t.mask_iou for t in group if t.mask_iou is not None]
-    return Row(
-        method,
-        edit,
-        len(group),
-        float(np.mean([t.success for t in group])),
-        _mean([t.psnr_changed for t in group]),
-        _mean([t.ssim_changed for t in group]),
-        _mean([t.psnr_outside for t in group]),
-        _mean(found),
-        _mean([t.identity for t in group if t.identity is not None]),
-        float(np.mean([t.samples for t in group])),
-        float(np.mean([t.seconds for t in group])),
-    )
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    """Return the mean of what is a number; None where it is infinite or there is nothing."""
-    known = [v for v in values if not math.isnan(v)]
-    mean = float(np.mean(known)) if known else math.nan
-    return mean if math.isfinite(mean) else None
-
-
-def document(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the report as plain data."""
-    return {"rows": [asdict(row) for row in rows]}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from inkover.measure.bench_cells import number
-from inkover.measure.bench_pictures import Gallery, Shown, ShownCase
+from inkover.measure.bench_pictures import Gallery, ShownCase, ShownTrial
 from inkover.measure.columns import View
 
 SIDE, MASK_SIDE = 128, 64
@@ -53,7 +53,7 @@ def _case(case: ShownCase, view: View, methods: Sequence[str], kinds: Sequence[s
     yield "</div>\n</article>"
 
 
-def _trial(trial: Shown, view: View, method: int) -> str:
+def _trial(trial: ShownTrial, view: View, method: int) -> str:
     line = trial.line
     success = (line.figures or {}).get("success")
     outcome = "" if success is None else "0" if success else "1"
@@ -70,7 +70,7 @@ def _verdict(success: bool | None) -> str:
     return f'<span class="{said}">{said}</span>' if said else ""
 
 
-def _figures(trial: Shown, view: View) -> str:
+def _figures(trial: ShownTrial, view: View) -> str:
     """Return the figures that tell most of a trial; success is said in a word."""
     figures = trial.line.figures or {}
     names = [name for name in (view.faithful, *view.preserving) if figures.get(name) is not None and name != "success"]

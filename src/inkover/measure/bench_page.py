@@ -17,6 +17,7 @@ from typing import Any
 from inkover.measure import bench_gallery, bench_tables, intervals, summary
 from inkover.measure.bench_pictures import Gallery
 from inkover.measure.columns import Column, View
+from inkover.measure.html import BASE
 from inkover.measure.intervals import Interval
 from inkover.measure.papers import Published
 from inkover.measure.scatter import Axis, Drawing, Point, scatter
@@ -53,7 +54,8 @@ def page(report: Report) -> bytes:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    style, script = (Path(__file__).with_name(f"bench_page.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    own, script = (Path(__file__).with_name(f"bench_page.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    style = BASE + own
     policy = f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}"
     heading = escape(f"inkover bench {report.settings['dataset']}")
     yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'

@@ -25,7 +25,7 @@ AROUND = 800
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownTrial:
     """A trial on the page: its result and its mask as addresses."""
 
     line: Line
@@ -39,7 +39,7 @@ class ShownCase:
 
     photo: str
     truth: str | None
-    trials: tuple[Shown, ...]
+    trials: tuple[ShownTrial, ...]
 
     @property
     def size(self) -> int:
@@ -93,7 +93,7 @@ def _case(lines: Sequence[Line], where: Callable[[Line], Path]) -> ShownCase:
     rows = [_cells(where(line)) for line in lines]
     photo, truth, _, _ = rows[0]
     trials = (
-        Shown(line, _address(result), None if mask is None else _address(mask.resize((MASK, MASK))))
+        ShownTrial(line, _address(result), None if mask is None else _address(mask.resize((MASK, MASK))))
         for line, (_, _, result, mask) in zip(lines, rows, strict=True)
     )
     return ShownCase(_address(photo), None if truth is None else _address(truth), tuple(trials))

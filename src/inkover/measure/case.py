@@ -71,11 +71,16 @@ def problems(case: Case) -> Iterator[str]:
 
 
 def text_of(path: Path, layout: str, expected: str) -> str:
-    """Return what a dataset's list holds; InkoverError where the folder is of another layout."""
+    """Return what a dataset's list holds; InkoverError where the folder is of another layout.
+
+    ``layout`` is what a folder is of: PIE-Bench, cases.
+    """
     if not path.parent.is_dir():
         raise InkoverError(f"{path.parent} is no folder: give the folder of {layout}, with {expected}")
     if not path.is_file():
-        raise InkoverError(f"{path.parent} is no {layout}, it has no {path.name}: give the folder with {expected}")
+        raise InkoverError(
+            f"{path.parent} is no folder of {layout}, it has no {path.name}: give the one with {expected}"
+        )
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:

@@ -15,7 +15,7 @@ KEYS = ("id", "photo", "from", "to", "mask", "truth", "kind")
 
 def entries(folder: Path) -> Entries:
     """Yield the cases in the order of the lines; an empty line is none."""
-    for number, line in enumerate(text_of(folder / LIST, "folder of cases", LIST).split("\n"), 1):
+    for number, line in enumerate(text_of(folder / LIST, "cases", LIST).split("\n"), 1):
         if line.strip():
             yield f"{LIST} line {number}", partial(_case, folder, line)
 

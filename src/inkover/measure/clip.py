@@ -88,8 +88,7 @@ def load(name: str) -> Encoder:
     if name == EMBEDDED:
         from inkover.tabletop import folder, likeness
 
-        with quiet():
-            return likeness.load(folder())
+        return likeness.load(folder())
     with quiet():
         return _clip(Path(name))
 

@@ -8,9 +8,9 @@ from inkover import methods
 from inkover.app.request import Engine, Manner
 from inkover.errors import InkoverError
 from inkover.measure import grid_command
-from inkover.measure.command import split
 from inkover.measure.grid import Asked
 from inkover.measure.grid_command import Ask, Start
+from inkover.measure.listed import split
 from inkover.methods.settings import knobs
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from inkover.errors import InkoverError
 from inkover.measure import bench
-from inkover.measure.bench import Row, Scenes, Shot, Trial
-from inkover.measure.columns import EXACT, View
-from inkover.measure.journal import Line
+from inkover.measure.bench import Scenes, Shot
+from inkover.measure.columns import COSTS, EXACT, View
+from inkover.measure.datasets import ALL
 from inkover.measure.runner import Done, Job, kept
+from inkover.measure.summary import Group, left_out_note
 from inkover.measure.unchanged import identity
 from inkover.measure.variants import Variant, described
-from inkover.models.quiet import quiet
 from inkover.tabletop.edits import PAIRED
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from inkover.tabletop.likeness import Likeness
 
 NAMED = ("method", "edit")  # of a trial: a line has them anyway
-ROWS = tuple(field.name for field in fields(Row))
+MEANS = ("success", "psnr_changed", "ssim_changed", "psnr_outside", "mask_iou", "identity")
+ROWS = ("method", "edit", "cases", *MEANS, *COSTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +64,51 @@ class Exact:
         """Yield the untouched photo, the true edit and every variant, case by case."""
         from inkover.tabletop import folder, likeness, probe
 
-        with quiet():
-            encoder = likeness.load(folder())
-        methods = {*self.methods}
-        drawn = {*kept(range(self.scenes.cases), len(methods), len(self.scenes.edits))}
+        encoder = likeness.load(folder())
+        methods, drawn = {*self.methods}, self.drawn()
         for attempt in bench.attempts(editor, probe.load(folder()), self.variants, self.scenes):
-            shown = attempt.index in drawn and attempt.method in methods
-            case, do = f"{attempt.kind}-{attempt.index}", partial(_done, encoder, attempt.shot)
-            yield Job(case, attempt.kind, attempt.method, do, shown)
+            case, do = _named(attempt.kind, attempt.index), partial(_done, encoder, attempt.shot)
+            yield Job(case, attempt.kind, attempt.method, do, case in drawn and attempt.method in methods)
 
-    def rows(self, lines: Sequence[Line]) -> list[dict[str, Any]]:
-        """Return the mean of each variant and kind of edit."""
-        trials = [Trial(line.method, line.kind, **line.figures) for line in lines if line.figures is not None]
-        return [asdict(row) for row in bench.table(trials)]
+    def drawn(self) -> set[str]:
+        """Return the cases whose pictures are kept."""
+        shown = kept(range(self.scenes.cases), len(self.variants), len(self.scenes.edits))
+        return {_named(kind, index) for kind in self.scenes.edits for index in shown}
+
+    def rows(self, groups: Sequence[Group]) -> list[dict[str, Any]]:
+        """Return the means of each variant, and of what stands beside them, over the cases of each kind of edit."""
+        return [_row(group) for group in groups if group.cases and group.kind != ALL]
 
     def table(self, rows: Sequence[dict[str, Any]]) -> list[str]:
         """Return a line a row."""
         wide = {name: max(15, *(len(_cell(row, name)) for row in rows)) for name in ROWS} if rows else {}
         told = [{name: name for name in ROWS}, *({name: _cell(row, name) for name in ROWS} for row in rows)]
-        return [" ".join(f"{line[name]:>{wide.get(name, 15)}}" for name in ROWS) for line in told]
+        lines = [" ".join(f"{line[name]:>{wide.get(name, 15)}}" for name in ROWS) for line in told]
+        return [*lines, *left_out_note(_left(row, name) for row in rows for name in ROWS)]
+
+
+def _named(kind: str, index: int) -> str:
+    """Return what a case is called."""
+    return f"{kind}-{index}"
+
+
+def _row(group: Group) -> dict[str, Any]:
+    named = {"method": group.method, "edit": group.kind, "cases": group.cases}
+    means = {name: group.mean(name) for name in (*MEANS, *COSTS)}
+    return named | means | {"left_out": group.left_out(MEANS)}
+
+
+def _left(row: dict[str, Any], name: str) -> int:
+    """Return how many cases are left out of a mean; 0 where there is none, which says it already."""
+    return 0 if row[name] is None else row["left_out"].get(name, 0)
 
 
 def _cell(row: dict[str, Any], name: str) -> str:
-    value = row[name]
-    return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+    value, left = row[name], _left(row, name)
+    if value is None:
+        return "-"
+    said = f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{said} ({left})" if left else said
 
 
 def _done(encoder: Likeness, make: Callable[[], Shot]) -> Done:

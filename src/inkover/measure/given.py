@@ -13,11 +13,12 @@ from inkover.errors import InkoverError
 from inkover.measure import datasets, quality
 from inkover.measure.case import Case
 from inkover.measure.columns import COSTS, GIVEN, TRUTH, View
-from inkover.measure.journal import Line
+from inkover.measure.datasets import ALL
 from inkover.measure.runner import Done, Job, kept
 from inkover.measure.scores import MEASURES, Mask, in_bytes, score, values
 from inkover.measure.seeing import Networks
 from inkover.measure.shared import Tracings, edited
+from inkover.measure.summary import Group, left_out_note
 from inkover.measure.variants import Variant, described
 from inkover.photo import Photo, read
 
@@ -77,14 +78,14 @@ class Given:
 
     def jobs(self, editor: Editor) -> Iterator[Job]:
         """Yield every variant, case by case."""
-        drawn = self._drawn()
+        drawn = self.drawn()
         for case in self.cases:
             tracings = Tracings()
             for one in self.variants:
                 do = partial(self._done, editor, case, one, tracings)
                 yield Job(case.id, case.kind, one.label, do, case.id in drawn)
 
-    def _drawn(self) -> set[str]:
+    def drawn(self) -> set[str]:
         """Return the cases whose pictures are kept."""
         kinds: dict[str, list[str]] = {}
         for case in self.cases:
@@ -115,26 +116,18 @@ class Given:
             figures[TRUTH] = nearness if np.isfinite(nearness) else None
         return figures
 
-    def rows(self, lines: Sequence[Line]) -> list[dict[str, Any]]:
+    def rows(self, groups: Sequence[Group]) -> list[dict[str, Any]]:
         """Return the means of each variant over the cases of each kind, and over all where there are several kinds."""
-        names = _measured(lines)
-        kinds = list(dict.fromkeys(line.kind for line in lines))
-        groups = [(kind, [line for line in lines if line.kind == kind]) for kind in kinds]
-        if len(kinds) > 1:
-            groups.append((datasets.ALL, [*lines]))
-        return [
-            _row(method, kind, own, names)
-            for kind, group in groups
-            for method in self.methods
-            if (own := [line for line in group if line.method == method])
-        ]
+        names = [column.name for column in GIVEN.among({name for group in groups for name in group.means})]
+        own = [group for group in groups if group.cases and group.method in self.methods]
+        several = len({group.kind for group in own if group.kind != ALL}) > 1
+        return [_row(group, names) for group in own if several or group.kind != ALL]
 
     def table(self, rows: Sequence[dict[str, Any]]) -> list[str]:
         """Return one table a kind: a line each measure, a column each variant."""
         kinds = dict.fromkeys(row["kind"] for row in rows)
         told = [line for kind in kinds for line in _table(kind, [row for row in rows if row["kind"] == kind])]
-        left = any(count for row in rows for count in row["left_out"].values())
-        return [*told, "(n): so many cases have no such number and are left out of the mean"] if left else told
+        return [*told, *left_out_note(count for row in rows for count in row["left_out"].values())]
 
 
 def _cells(case: Case, result: Result) -> Any:
@@ -144,21 +137,14 @@ def _cells(case: Case, result: Result) -> Any:
     return cells(in_bytes(result.original), true, in_bytes(result.photo), result.mask)
 
 
-def _measured(lines: Sequence[Line]) -> list[str]:
-    """Return the measures that any trial has, in their order."""
-    return [column.name for column in GIVEN.among({name for line in lines for name in line.figures or ()})]
-
-
-def _row(method: str, kind: str, lines: Sequence[Line], names: Sequence[str]) -> dict[str, Any]:
-    figures = [line.figures for line in lines if line.figures is not None]
-    known = {name: [one[name] for one in figures if one.get(name) is not None] for name in names}
+def _row(group: Group, names: Sequence[str]) -> dict[str, Any]:
     return {
-        "method": method,
-        "kind": kind,
-        "cases": len(figures),
-        "means": {name: float(np.mean(found)) if found else None for name, found in known.items()},
-        "left_out": {name: len(figures) - len(found) for name, found in known.items()},
-        **{name: float(np.mean([one[name] for one in figures])) for name in COSTS},
+        "method": group.method,
+        "kind": group.kind,
+        "cases": group.cases,
+        "means": {name: group.mean(name) for name in names},
+        "left_out": group.left_out(names),
+        **{name: group.mean(name) for name in COSTS},
     }
 
 

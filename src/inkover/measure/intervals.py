@@ -89,9 +89,8 @@ def _intervals(values: Values, statistic: Callable[[Values, Draws], Values]) -> 
     for draws in _draws(len(values)):
         for column, part in zip(columns, parts, strict=True):
             part.append(statistic(column, draws))
-    whole = np.arange(len(values))[None]
     return [
-        _interval(column, statistic(column, whole), np.concatenate(part) if part else column)
+        _interval(column, statistic, np.concatenate(part) if part else column)
         for column, part in zip(columns, parts, strict=True)
     ]
 
@@ -104,12 +103,13 @@ def _draws(cases: int) -> Iterator[Draws]:
         yield rng.integers(0, cases, (min(block, RESAMPLES - start), cases))
 
 
-def _interval(column: Values, value: Values, resampled: Values) -> Interval:
-    count = int((~np.isnan(column)).sum())
-    if count == 0:
+def _interval(column: Values, statistic: Callable[[Values, Draws], Values], resampled: Values) -> Interval:
+    known = np.flatnonzero(~np.isnan(column))
+    if not len(known):
         return Interval(None, None, None, 0)
-    if count == 1:
-        return Interval(float(value[0]), None, None, 1)
+    value = float(statistic(column, known[None])[0])
+    if len(known) == 1:
+        return Interval(value, None, None, 1)
     edge = 50 * (1 - LEVEL)
     lower, upper = np.percentile(resampled[~np.isnan(resampled)], [edge, 100 - edge])
-    return Interval(float(value[0]), float(lower), float(upper), count)
+    return Interval(value, float(lower), float(upper), len(known))

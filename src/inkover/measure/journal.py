@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkover.errors import InkoverError
+from inkover.measure.differences import differences
 from inkover.photo.atomic import write_whole
 
 if TYPE_CHECKING:
@@ -26,7 +28,12 @@ PLAIN_METHOD, PLAIN = re.compile(r"[a-z0-9.+-]{1,60}"), re.compile(r"[a-z0-9.+_-
 """A method's name, and a case's or a kind's, that a file can be named by as it is."""
 TABLE, PAGE = "report.csv", "report.html"
 SHOWN = 3
-"""How many differences of two runs' settings are named."""
+"""How many differences of two runs' settings are named, and how many damaged lines."""
+
+COUNTED = ("samples", "evaluated")
+SECONDS, VERDICT = "seconds", "success"
+WORDS = {str(value): value for value in (math.inf, -math.inf, math.nan)}
+"""What JSON has no numbers for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +52,11 @@ class Line:
 class Journal:
     """The trials so far; on the disk too where there is a folder."""
 
-    def __init__(self, folder: Path | None = None, lines: Sequence[Line] = ()) -> None:
+    def __init__(self, folder: Path | None = None, lines: Sequence[Line] = (), damage: Sequence[str] = ()) -> None:
         self.folder = folder
         self.lines = [*lines]
+        self.damage = [*damage]
+        """What was there and is to be done again, a sentence each."""
 
     def append(self, line: Line, picture: Image | None = None) -> None:
         """Keep a trial. Its picture goes first: a trial whose line is there has its picture."""
@@ -57,35 +66,90 @@ class Journal:
             _append(self.folder / TRIALS, _encoded(line))
         self.lines.append(line)
 
+    def check_pictures(self, lines: Sequence[Line]) -> None:
+        """Take those of some trials that did not break away whose picture is not there, or is none."""
+        gone = [line for line in lines if line.figures is not None and not self._has_picture(line)]
+        if self.folder is None or not gone:
+            return
+        away = {(line.case, line.method) for line in gone}
+        self.lines = [line for line in self.lines if (line.case, line.method) not in away]
+        file = self.folder / TRIALS
+        write_whole(file, b"".join((_raw_lines(file)[0], *map(_encoded, self.lines))))
+        whose = f"the picture {self.picture(gone[0])} is" if len(gone) == 1 else f"{len(gone)} pictures of trials are"
+        self.damage.append(f"{whose} missing or damaged: what they are of is done again")
+
+    def _has_picture(self, line: Line) -> bool:
+        from inkover.measure.sheet import is_row
+
+        return self.folder is None or is_row(self.picture(line))
+
     def picture(self, line: Line) -> Path:
         """Return where the picture of a trial lies."""
         assert self.folder is not None
         return self.folder / PICTURES / f"{_stem(line.method, line.case)}.png"
 
 
-def check_folder(folder: Path, resume: bool, force: bool) -> None:
-    """Make the folder of a run; refuse one that holds a run which nobody speaks of, and to resume where there is none.
+def check_folder(folder: Path, resume: bool, force: bool, settings: Mapping[str, Any]) -> None:
+    """Refuse a folder that holds a run which nobody speaks of, to resume where there is none, and what has no room.
 
-    ``force`` begins anew in a folder that holds a run.
+    ``force`` begins anew in a folder that holds a run; ``settings`` say which contact sheets there will be.
     """
-    made = [folder / name for name in (TRIALS, REPORT) if (folder / name).exists()]
+    try:
+        made = [folder / name for name in (TRIALS, REPORT) if (folder / name).exists()]
+        _check_room(folder)
+        _check_names(folder, settings)
+    except OSError as error:
+        raise InkoverError(f"the folder {folder} cannot be used ({error.strerror}): give another with -o") from None
     if resume and folder / TRIALS not in made:
         raise InkoverError(f"there is no run in {folder} to go on with: leave --resume out")
     if made and not (resume or force):
         more = "add --resume to go on with it, " if folder / TRIALS in made else ""
         raise InkoverError(f"{folder} holds a run ({made[0].name}): {more}--force to begin anew, or another -o")
-    make(folder)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InkoverError(f"the folder {folder} cannot be written: give another with -o")
+
+
+def _check_room(folder: Path) -> None:
+    """Refuse a folder that cannot be made, or not be written; it is made when a run begins, not now."""
+    there = next(one for one in (folder, *folder.absolute().parents) if os.path.lexists(one))
+    if not there.is_dir():
+        raise InkoverError(f"cannot make the folder {str(folder)!r} ({there} is no folder): give another with -o")
+    for one in (there, folder / PICTURES):
+        if one.is_dir() and not os.access(one, os.W_OK | os.X_OK):
+            raise InkoverError(f"the folder {one} cannot be written: give another with -o")
+
+
+def _check_names(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Refuse what stands where a run writes a file, or its folder of pictures."""
+    named = product(settings.get("methods", ()), settings.get("edits", ()))
+    files = [*(folder / name for name in (TRIALS, REPORT, TABLE, PAGE)), *(sheet(folder, *one) for one in named)]
+    taken = next((one for one in (*files, *(folder / PICTURES).glob("*.png")) if one.is_dir()), None)
+    if taken is not None:
+        raise InkoverError(f"{taken} is a folder, and a run writes a file there: move it, or give another -o")
+    if os.path.lexists(folder / PICTURES) and not (folder / PICTURES).is_dir():
+        raise InkoverError(f"{folder / PICTURES} is no folder, and a run puts its pictures there: move it, or give "
+                           "another -o")  # fmt: skip
 
 
 def begun(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str]) -> Journal:
     """Begin a run: from now on its settings are in the folder, and no older report."""
     header = {"run": VERSION, "settings": dict(settings), "versions": dict(versions)}
+    make(folder)
     _clear(folder)
     write_whole(folder / TRIALS, _line(header))
     make(folder / PICTURES)
     return Journal(folder)
+
+
+def alone(folder: Path, report: Mapping[str, Any]) -> None:
+    """Write a report that has no trials, in place of an older run."""
+    make(folder)
+    _clear(folder)
+    (folder / TRIALS).unlink(missing_ok=True)
+    write_report(folder, report)
+
+
+def write_report(folder: Path, report: Mapping[str, Any]) -> None:
+    """Write a report as JSON."""
+    write_whole(folder / REPORT, (json.dumps(report, indent=2, allow_nan=False) + "\n").encode())
 
 
 def _clear(folder: Path) -> None:
@@ -121,24 +185,41 @@ def _stem(method: str, other: str, method_first: bool = False) -> str:
 
 
 def resumed(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str]) -> Journal:
-    """Go on with a run of the same settings; a last line that was cut in half is taken away."""
+    """Go on with a run of the same settings.
+
+    A last line that was cut in half is taken away, and so are lines that are no trial: each is done again.
+    """
     check_same(folder, settings, versions)
-    file, lines, length = folder / TRIALS, list[Line](), 0
-    for number, raw in enumerate(_raw_lines(file), 1):
+    file, lines, damaged = folder / TRIALS, dict[tuple[str, str], Line](), list[int]()
+    header, *raws = _raw_lines(file)
+    kept = [header]
+    for number, raw in enumerate(raws, 2):
         if not raw.endswith(b"\n"):
             break  # the run was killed while it wrote
-        if number > 1:
-            lines.append(_decoded(file, number, raw))
-        length += len(raw)
-    os.truncate(file, length)
+        line = _decoded(raw)
+        if line is None or (line.case, line.method) in lines:
+            damaged.append(number)
+        else:
+            lines[line.case, line.method] = line
+            kept.append(raw)
+    if len(kept) <= len(raws):
+        write_whole(file, b"".join(kept))
     make(folder / PICTURES)
-    return Journal(folder, lines)
+    return Journal(folder, [*lines.values()], [*_damage(file, damaged)])
+
+
+def _damage(file: Path, damaged: Sequence[int]) -> Iterator[str]:
+    if not damaged:
+        return
+    more = f" and {len(damaged) - SHOWN} more" if len(damaged) > SHOWN else ""
+    numbers = f"line{'s' if len(damaged) > 1 else ''} {', '.join(map(str, damaged[:SHOWN]))}{more}"
+    yield f"{file} {numbers}: no trial, taken out; what is missing is done again"
 
 
 def check_same(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str] | None = None) -> None:
     """Refuse to go on with a run of other settings, as far as some are given, or of other versions."""
     header = _header(folder / TRIALS)
-    apart = [*_differences(header["settings"], settings), *_differences(header["versions"], versions or {})]
+    apart = [*differences(header["settings"], settings), *differences(header["versions"], versions or {})]
     if apart:
         more = f" and {len(apart) - SHOWN} more" if len(apart) > SHOWN else ""
         raise InkoverError(
@@ -147,55 +228,48 @@ def check_same(folder: Path, settings: Mapping[str, Any], versions: Mapping[str,
         )
 
 
-def _differences(then: Mapping[str, Any], now: Mapping[str, Any], name: str = "") -> Iterator[str]:
-    """Yield what differs, as NAME: THEN then, NOW now."""
-    for key, value in now.items():
-        was = then.get(key)
-        if isinstance(was, Mapping) and isinstance(value, Mapping):
-            yield from _differences(was, value, f"{name}{key} ")
-        elif was != value:
-            yield f"{name}{key}: {' then, '.join(map(_said, _apart(was, value)))} now"
-
-
-def _apart(was: Any, value: Any) -> tuple[Any, Any]:
-    """Return of two lists what only one of them holds, where they do not only differ in their order."""
-    if not (isinstance(was, list) and isinstance(value, list)):
-        return was, value
-    gone, come = [one for one in was if one not in value], [one for one in value if one not in was]
-    return (gone, come) if gone or come else (was, value)
-
-
-def _said(value: Any) -> str:
-    text = (",".join(map(str, value)) or "nothing else") if isinstance(value, list) else str(value)
-    return text if len(text) <= 160 else f"{text[:157]}..."
-
-
 def _header(file: Path) -> dict[str, Any]:
     first = next(iter(_raw_lines(file)), b"")
     try:
         header = json.loads(first)
         if header["run"] == VERSION and isinstance(header["settings"], dict) and isinstance(header["versions"], dict):
             return dict(header)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         pass
     raise InkoverError(f"{file} does not begin as a run of this Inkover does: --force to begin anew, or another -o")
 
 
 def _raw_lines(file: Path) -> list[bytes]:
     try:
-        return file.read_bytes().splitlines(keepends=True)
+        return [*BytesIO(file.read_bytes())]  # at line feeds alone
     except OSError as problem:
         raise InkoverError(f"{file} cannot be read ({problem.strerror}): mend that, or give another -o") from problem
 
 
-def _decoded(file: Path, number: int, raw: bytes) -> Line:
+def _decoded(raw: bytes) -> Line | None:
+    """Return the trial of a line; None where it is none."""
     try:
         values = json.loads(raw)
-        figures = values["figures"]
-        known = None if figures is None else {name: _number(value) for name, value in figures.items()}
-        return Line(**(values | {"figures": known}))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise InkoverError(f"{file} line {number} is no trial: take that line out, or add --force") from None
+        given = values["figures"]
+        figures = None if given is None else {name: _number(value) for name, value in given.items()}
+        line = Line(**(values | {"figures": figures}))
+        texts = (line.case, line.kind, line.method, line.source, line.words, line.broken)
+        return line if all(isinstance(text, str) for text in texts) and _are_figures(figures) else None
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return None
+
+
+def _are_figures(figures: Mapping[str, Any] | None) -> bool:
+    """Say whether these can be the figures of a trial: what every one has is there, and numbers are numbers."""
+    if figures is None:
+        return True
+    counts, seconds = [figures[name] for name in COUNTED], figures[SECONDS]
+    return (
+        all(type(count) is int and count >= 0 for count in counts)
+        and type(seconds) in (int, float)
+        and 0 <= seconds < math.inf
+        and isinstance(figures.get(VERDICT), bool | None)
+    )
 
 
 def _encoded(line: Line) -> bytes:
@@ -213,7 +287,12 @@ def _plain(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    return float(value) if isinstance(value, str) else value
+    """Return a figure as a trial has it; ValueError, TypeError or OverflowError where it can be none."""
+    if isinstance(value, str):
+        return WORDS[value]
+    if value is not None:
+        float(value)
+    return value
 
 
 def _append(file: Path, data: bytes) -> None:
@@ -231,8 +310,6 @@ def _append(file: Path, data: bytes) -> None:
 
 def write_picture(picture: Image, path: Path) -> None:
     """Write a PNG, whole or not at all."""
-    from io import BytesIO
-
     file = BytesIO()
     picture.save(file, "PNG")
     write_whole(path, file.getvalue())

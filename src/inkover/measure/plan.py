@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inkover.app.recipe import versions
+from inkover.app.request import Engine, Manner
 from inkover.errors import InkoverError
 from inkover.measure import journal as journals
 from inkover.measure import report as reports
@@ -16,11 +17,13 @@ from inkover.measure import runner, summary
 from inkover.measure.columns import View
 from inkover.measure.journal import Journal, Line
 from inkover.measure.runner import Job
+from inkover.measure.summary import Group
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from inkover.app.editor import Editor
+    from inkover.app.recipe import Weights
 
 
 class Plan(Protocol):
@@ -40,12 +43,15 @@ class Plan(Protocol):
     def jobs(self, editor: Editor) -> Iterator[Job]:
         """Yield one job for each method and case, always in the same order."""
 
+    def drawn(self) -> Set[str]:
+        """Return the cases of which the methods' pictures are kept."""
+
     @property
     def total(self) -> int:
         """Return how many edits are made in all."""
 
-    def rows(self, lines: Sequence[Line]) -> list[dict[str, Any]]:
-        """Return the means, from the trials that did not break."""
+    def rows(self, groups: Sequence[Group]) -> list[dict[str, Any]]:
+        """Return the means of the groups that have any."""
 
     def table(self, rows: Sequence[dict[str, Any]]) -> list[str]:
         """Return the means as lines to read."""
@@ -60,7 +66,7 @@ class Place:
     force: bool
 
     def check(self, settings: Mapping[str, Any]) -> None:
-        """Refuse, before a model is loaded, what has no folder, and a folder that holds another run."""
+        """Refuse, before a model is loaded, what has no folder, and a folder that holds another run; make nothing."""
         if self.folder is None:
             if self.resume or self.force:
                 option = "--resume" if self.resume else "--force"
@@ -68,7 +74,7 @@ class Place:
             return
         if self.resume and self.force:
             raise InkoverError("--resume goes on with a run and --force begins anew: give one of them")
-        journals.check_folder(self.folder, self.resume, self.force)
+        journals.check_folder(self.folder, self.resume, self.force, settings)
         if self.resume:
             journals.check_same(self.folder, settings, versions())
 
@@ -78,17 +84,37 @@ class Place:
             return Journal()
         return (journals.resumed if self.resume else journals.begun)(self.folder, settings, versions())
 
+    def keep(self, report: Mapping[str, Any]) -> None:
+        """Write a report that has no trials, in place of the run that lay there; nothing where there is no folder."""
+        if self.folder is not None:
+            journals.alone(self.folder, report)
 
-def carry_out(plan: Plan, editor: Editor, place: Place, quiet: bool, command: str = "") -> dict[str, Any]:
+
+def loaded(engine: Engine) -> Editor:
+    """Load the model of a run, the embedded one where none is named; no inversion is kept on the disk."""
+    from inkover.app.editor import Editor
+
+    name, device = engine.model or "tabletop", engine.device or "auto"
+    return Editor.load(name, device=device, dtype=engine.dtype, config=engine.config, remember=engine.remember)
+
+
+def described(weights: Weights) -> dict[str, str]:
+    """Return what a report says of a model."""
+    return {"name": weights.name, "hash": weights.hash, "device": weights.device, "dtype": weights.dtype}
+
+
+def carry_out(plan: Plan, editor: Editor, place: Place, manner: Manner, command: str = "") -> dict[str, Any]:
     """Do what is still to be done and return the report, which is written too where there is a folder.
 
     ``command`` is the command line that repeats the run.
     """
-    weights = editor.weights
-    model = {"name": weights.name, "hash": weights.hash, "device": weights.device, "dtype": weights.dtype}
-    settings = plan.settings() | {"model": model}
+    settings = plan.settings() | {"model": described(editor.weights)}
     journal = place.journal(settings)
-    _run(plan, editor, journal, quiet)
+    drawn = plan.drawn()
+    journal.check_pictures([line for line in journal.lines if line.method in plan.methods and line.case in drawn])
+    for said in journal.damage:
+        manner.warn(said)
+    _run(plan, editor, journal, manner)
     groups = summary.groups(journal.lines, plan.view)
     report = reports.document(plan, journal.lines, groups, settings, versions())
     if place.folder is not None:
@@ -97,10 +123,10 @@ def carry_out(plan: Plan, editor: Editor, place: Place, quiet: bool, command: st
     return report
 
 
-def _run(plan: Plan, editor: Editor, journal: Journal, quiet: bool) -> None:
-    """Do what a journal has nothing of yet, with a bar and the time left."""
+def _run(plan: Plan, editor: Editor, journal: Journal, manner: Manner) -> None:
+    """Do what a journal has nothing of yet, with a bar and the time left; then its trials are in the plan's order."""
     done = sum(line.method in plan.methods for line in journal.lines)
-    with progress(quiet) as bar:
+    with progress(manner.quiet) as bar:
         task = bar.add_task("", total=plan.total - done)
 
         @contextmanager
@@ -109,7 +135,20 @@ def _run(plan: Plan, editor: Editor, journal: Journal, quiet: bool) -> None:
             yield
             bar.advance(task, job.method in plan.methods)
 
-        runner.run(runner.waiting(plan.jobs(editor), journal), journal, watched)
+        order = dict[tuple[str, str], int]()
+        runner.run(runner.waiting(_noted(plan.jobs(editor), order), journal), journal, watched)
+    known = [line for line in journal.lines if (line.case, line.method) in order]
+    if len(known) < len(journal.lines):
+        said = f"trials in {journal.folder}: {len(journal.lines) - len(known)}"
+        manner.warn(f"{said} of no case or method of this run, left out of the report")
+    journal.lines = sorted(known, key=lambda line: order[line.case, line.method])
+
+
+def _noted(jobs: Iterator[Job], order: dict[tuple[str, str], int]) -> Iterator[Job]:
+    """Yield the jobs and note their order: intervals are drawn by it, and what is done again comes last on the disk."""
+    for job in jobs:
+        order[job.case, job.method] = len(order)
+        yield job
 
 
 def progress(quiet: bool) -> Progress:

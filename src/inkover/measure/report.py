@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkover.measure import intervals, papers, summary
-from inkover.measure.journal import PAGE, REPORT, TABLE, Journal, Line
+from inkover.measure.journal import PAGE, TABLE, Journal, Line, write_report
 from inkover.photo.atomic import write_whole
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def document(
     """Return the report as plain data."""
     bootstrap = {"resamples": intervals.RESAMPLES, "level": intervals.LEVEL, "seed": intervals.SEED}
     return {
-        "rows": plan.rows([line for line in lines if line.figures is not None]),
+        "rows": plan.rows(groups),
         "intervals": summary.document(groups),
         "bootstrap": bootstrap,
         "broken": [_broken(line) for line in lines if line.figures is None],
@@ -45,7 +44,7 @@ def write(
     from inkover.measure.bench_table import table
 
     settings = report["settings"]
-    write_whole(folder / REPORT, (json.dumps(report, indent=2, allow_nan=False) + "\n").encode())
+    write_report(folder, report)
     write_whole(folder / TABLE, table(groups))
     tried = [line for line in journal.lines if line.method in plan.methods]
     known = papers.comparable(settings, tried, papers.got_as(settings["model"]["name"]))

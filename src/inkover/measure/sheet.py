@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,15 @@ def cells(before: Picture, true: Picture | None, result: Picture, mask: NDArray[
             fitted = ImageOps.pad(Image.fromarray(cell), (CELL, CELL), Image.Resampling.LANCZOS, color="white")
             row.paste(fitted, (i * CELL, 0))
     return row
+
+
+def is_row(path: Path) -> bool:
+    """Say whether a file holds such a row, whole."""
+    try:
+        with Image.open(path) as row:
+            return row.size == (CELLS * CELL, CELL) and row.load() is not None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what Pillow says of damaged files
+        return False
 
 
 def parted(row: Image.Image) -> tuple[Image.Image, Image.Image | None, Image.Image, Image.Image | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,6 +27,14 @@ class Group:
     means: Mapping[str, Interval]
     medians: Mapping[str, Interval]  # of what it cost
 
+    def mean(self, name: str) -> float | None:
+        """Return the mean of a measure over the cases that have a finite number; None where none has one."""
+        return self.means[name].value if name in self.means else None
+
+    def left_out(self, names: Iterable[str]) -> dict[str, int]:
+        """Return of how many cases each measure has no finite number."""
+        return {name: self.cases - (self.means[name].cases if name in self.means else 0) for name in names}
+
 
 def groups(lines: Sequence[Line], view: View) -> list[Group]:
     """Return every method over each kind of edit, then over all kinds, in the order in which they came."""
@@ -47,6 +55,13 @@ def groups(lines: Sequence[Line], view: View) -> list[Group]:
 def overall(found: Sequence[Group]) -> list[Group]:
     """Return the groups over all kinds of edit."""
     return [group for group in found if group.kind == ALL]
+
+
+def left_out_note(counts: Iterable[int]) -> list[str]:
+    """Return what (n) means in a table, where some count stands there."""
+    if not any(counts):
+        return []
+    return ["(n): so many cases have no such number, or an infinite one, and are left out of the mean"]
 
 
 def document(found: Sequence[Group]) -> list[dict[str, Any]]:

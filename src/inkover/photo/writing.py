@@ -46,23 +46,26 @@ def misnamed(photo: Photo) -> str | None:
     return None if promised == photo.format else promised
 
 
-def check_output(photo_path: str | Path | None, out: str | Path, force: bool) -> None:
-    """Raise unless a photo can be written to ``out``, so that nobody waits for an edit that has nowhere to go."""
+def check_output(photo_path: str | Path | None, out: str | Path, force: bool, option: str = "-o") -> None:
+    """Raise unless a photo can be written to ``out``, so that nobody waits for an edit that has nowhere to go.
+
+    ``option`` is the one that named it.
+    """
     out = Path(out)
     format_of(out)
     try:
         if photo_path is not None and out.exists() and out.samefile(photo_path):
-            raise InkoverError(f"{out} is the photo itself, which is never overwritten: use -o with another name")
+            raise InkoverError(f"{out} is the photo itself, which is never overwritten: use {option} with another name")
         if out.is_dir():
-            raise InkoverError(f"{out} is a folder: use -o with a file name in it")
+            raise InkoverError(f"{out} is a folder: use {option} with a file name in it")
         if os.path.lexists(out) and not force:
-            raise InkoverError(f"{out} exists: use --force to replace it, or -o with another name")
+            raise InkoverError(f"{out} exists: use --force to replace it, or {option} with another name")
         if not out.parent.is_dir():
-            raise InkoverError(f"folder {out.parent} does not exist: make it, or use -o with another folder")
+            raise InkoverError(f"folder {out.parent} does not exist: make it, or use {option} with another folder")
         if not os.access(out.parent, os.W_OK | os.X_OK):
-            raise InkoverError(f"folder {out.parent} cannot be written to: use -o with another folder")
+            raise InkoverError(f"folder {out.parent} cannot be written to: use {option} with another folder")
     except OSError as problem:
-        raise InkoverError(f"{out} cannot be written ({problem.strerror}): use -o with another name") from None
+        raise InkoverError(f"{out} cannot be written ({problem.strerror}): use {option} with another name") from None
 
 
 def write(photo: Photo, path: str | Path, original: Photo, mask: Array | None = None, mark: bool = True) -> None:

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inkover.models.quiet import quiet
+
 if TYPE_CHECKING:
     from transformers import CLIPTextModel, CLIPTokenizer, CLIPVisionModelWithProjection
 
@@ -60,7 +62,7 @@ class Likeness:
 
 
 def load(folder: Path) -> Likeness:
-    """Load the encoders from the embedded model's folder."""
+    """Load the encoders from the embedded model's folder, without the bars of the library that reads them."""
     import json
 
     from safetensors.torch import load_file
@@ -68,11 +70,12 @@ def load(folder: Path) -> Likeness:
 
     image = folder / "image_encoder"
     seen_as = json.loads((image / "preprocessor_config.json").read_text())
-    return Likeness(
-        CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
-        CLIPTextModel.from_pretrained(folder / "text_encoder", use_safetensors=True, local_files_only=True).eval(),
-        load_file(folder / "text_projection" / "model.safetensors")["text_projection.weight"],
-        CLIPVisionModelWithProjection.from_pretrained(image, use_safetensors=True, local_files_only=True).eval(),
-        tuple(seen_as["image_mean"]),
-        tuple(seen_as["image_std"]),
-    )
+    with quiet():
+        return Likeness(
+            CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
+            CLIPTextModel.from_pretrained(folder / "text_encoder", use_safetensors=True, local_files_only=True).eval(),
+            load_file(folder / "text_projection" / "model.safetensors")["text_projection.weight"],
+            CLIPVisionModelWithProjection.from_pretrained(image, use_safetensors=True, local_files_only=True).eval(),
+            tuple(seen_as["image_mean"]),
+            tuple(seen_as["image_std"]),
+        )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from inkover.measure.explain.contents import Aside, Figure, Group, Row, Section, Shown, Table
+from inkover.measure.explain.contents import Aside, Block, Figure, Row, Section, Shown, Table
 from inkover.measure.explain.pictures import LARGE, amplified
 from inkover.measure.grid import FIGURES, shown, small
 from inkover.measure.grid_words import LABELS, SHORT
@@ -45,21 +45,21 @@ def changed(wish: Wish, result: Result) -> Section:
     )
     both = Figure((before,), "before"), Figure((after,), "after"), difference
     over = Shown(small(before.picture, SLIDER), before.alt), Shown(small(after.picture, SLIDER), after.alt)
-    laid = Group(
+    laid = Block(
         "Lay one over the other", ("Drag the corner: left is before, right is after.",), slider=over, folded=True
     )
     remarks = (*result.warnings, *result.notes)
-    return Section("What changed", remarks, (Group(figures=both, size="large"), laid, _figures(result)))
+    return Section("What changed", remarks, (Block(figures=both, size="large"), laid, _figures(result)))
 
 
-def _figures(result: Result) -> Group:
+def _figures(result: Result) -> Block:
     pair = Pair(values(result.original), values(result.photo), result.mask)
     found, says = score(pair, FIGURES), {measure.name: measure.says for measure in MEASURES}
     rows = list[Row]()
     for name in FIGURES:
         value, reason = found.values[name], found.reasons.get(name, "")
         rows.append((LABELS[name], f"{value:.4g}" if value is not None else SHORT.get(reason, reason), says[name]))
-    return Group("In figures", table=Table(("", "", "what it is"), tuple(rows)))
+    return Block("In figures", table=Table(("", "", "what it is"), tuple(rows)))
 
 
 def cost(result: Result, aside: Aside, listening: bool) -> Section:
@@ -80,7 +80,7 @@ def cost(result: Result, aside: Aside, listening: bool) -> Section:
         + (", but took a little longer, because its attention was listened to." if listening else "."),
     ]
     table = Table(("stage", "samples", "calls", "seconds"), rows)
-    return Section("What it took", tuple(says), (Group(table=table),))
+    return Section("What it took", tuple(says), (Block(table=table),))
 
 
 def _asked(result: Result, stage: str) -> tuple[str, str]:
@@ -97,8 +97,8 @@ def settings(wish: Wish, result: Result) -> Section:
     rows += [("model", model.name), ("hash of its weights", model.hash), ("runs on", f"{model.device} {model.dtype}")]
     rows += [("seed", str(record.seed)), ("photo", f"{record.photo.file or 'pixels'}, SHA-256 {record.photo.sha256}")]
     rows += [("versions", ", ".join(f"{name} {version}" for name, version in record.versions.items()))]
-    return Section("Settings", (), (Group("What made it", table=Table(("", ""), tuple(rows))),
-                                    Group("Every knob", table=table, folded=True)))  # fmt: skip
+    return Section("Settings", (), (Block("What made it", table=Table(("", ""), tuple(rows))),
+                                    Block("Every knob", table=table, folded=True)))  # fmt: skip
 
 
 def _knobs(wish: Wish, result: Result) -> Iterator[Row]:

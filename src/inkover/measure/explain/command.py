@@ -19,9 +19,12 @@ from inkover.app.onlooker import Onlooker, watched
 from inkover.app.recipe import File
 from inkover.app.request import Ask, Engine, Manner
 from inkover.app.result import Result
+from inkover.errors import InkoverError
 from inkover.measure.explain import change, mask, walk, words
 from inkover.measure.explain.contents import Aside, Page, Section
 from inkover.measure.explain.page import page
+
+SAVED = "--save-result"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Explained:
 def run(ask: Ask, engine: Engine, wanted: Wanted, manner: Manner) -> None:
     """Do the whole command."""
     start = time.perf_counter()
+    _check_mark(wanted)
     defaults = config.defaults()
     wish, given, file = edit_command.from_options(ask)
     _check(ask, wish, wanted)
@@ -60,13 +64,19 @@ def run(ask: Ask, engine: Engine, wanted: Wanted, manner: Manner) -> None:
     _say(done, wanted, manner)
 
 
+def _check_mark(wanted: Wanted) -> None:
+    """Refuse to leave a mark out of a photo that is not written."""
+    if not wanted.mark and wanted.result is None:
+        raise InkoverError(f"--no-mark has no effect without {SAVED}: leave it out, or add {SAVED} FILE")
+
+
 def _check(ask: Ask, wish: Wish, wanted: Wanted) -> None:
     """Refuse files that cannot be written, before any work."""
     own = [Path(ask.mask)] if ask.mask is not None and wish.where is None else []
     used = [ask.photo, *own, *wish.mask_files()]
     if wanted.result is not None:
-        edit_command.check_photo(used, wanted.result, wanted.force)
-        edit_command.check_alpha(wish, wanted.result)
+        edit_command.check_photo(used, wanted.result, wanted.force, SAVED)
+        edit_command.check_alpha(wish, wanted.result, SAVED)
         used.append(wanted.result)
     files.check_side_output(wanted.page, "-o", ".html", used, wanted.force)
 

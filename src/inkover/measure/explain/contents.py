@@ -39,7 +39,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Block:
     """Figures side by side under a few sentences, or a table."""
 
     title: str = ""
@@ -57,7 +57,7 @@ class Section:
 
     title: str
     says: tuple[str, ...]
-    groups: tuple[Group, ...]
+    blocks: tuple[Block, ...]
 
 
 @dataclass(frozen=True, slots=True)

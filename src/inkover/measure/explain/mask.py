@@ -10,7 +10,7 @@ import numpy as np
 from inkover.app.onlooker import Onlooker
 from inkover.masks.overlay import colour, veiled
 from inkover.masks.rules import RULES
-from inkover.measure.explain.contents import Figure, Group, Section, Shown
+from inkover.measure.explain.contents import Block, Figure, Section, Shown
 from inkover.measure.explain.pictures import MIDDLE, heat, in_view, view
 from inkover.measure.grid import shown
 from inkover.photo import Canvas
@@ -26,13 +26,13 @@ TITLE = "The mask: where it was changed"
 def section(wish: Wish, onlooker: Onlooker, result: Result) -> Section:
     """Return the section, of what the method found, what was given, or why there is no mask."""
     named = names(wish)
-    groups = [_found(onlooker.cuts[k], k, _name(named, k), result) for k in sorted(onlooker.cuts)]
+    blocks = [_found(onlooker.cuts[k], k, _name(named, k), result) for k in sorted(onlooker.cuts)]
     masked = _masked(wish, result)
     if masked:
-        groups.append(_used(result, named))
+        blocks.append(_used(result, named))
     if onlooker.acts and not masked:
-        groups.append(_acted(onlooker, named, result))
-    return Section(TITLE, tuple(_about(wish, result, masked)), tuple(groups))
+        blocks.append(_acted(onlooker, named, result))
+    return Section(TITLE, tuple(_about(wish, result, masked)), tuple(blocks))
 
 
 def _masked(wish: Wish, result: Result) -> bool:
@@ -70,7 +70,7 @@ def _about(wish: Wish, result: Result, masked: bool) -> Iterator[str]:
         yield "There is none here: this method looks for none, and none was given, so any pixel may change."
 
 
-def _found(cut: Cut, number: int, name: str, result: Result) -> Group:
+def _found(cut: Cut, number: int, name: str, result: Result) -> Block:
     """Show what the network said, and what was cut out of it."""
     canvas = Canvas.whole(result.original.size, 1, 1)
     picture = view(result.original, canvas, MIDDLE)
@@ -93,7 +93,7 @@ def _found(cut: Cut, number: int, name: str, result: Result) -> Group:
             colour(number),
         ),
     )
-    return Group(f"Found: {name}", says, figures)
+    return Block(f"Found: {name}", says, figures)
 
 
 def _scale(cut: Cut) -> str:
@@ -106,7 +106,7 @@ def _threshold(cut: Cut) -> str:
     return f"Threshold {cut.number:g} by the rule {cut.rule}, {RULES[cut.rule][0]}"
 
 
-def _used(result: Result, named: tuple[str, ...]) -> Group:
+def _used(result: Result, named: tuple[str, ...]) -> Block:
     """Show the mask as it was used, each of several in its colour."""
     picture = shown(result.original, MIDDLE)
     masks = result.each if len(result.each) == len(named) > 1 else (result.mask,)
@@ -117,7 +117,7 @@ def _used(result: Result, named: tuple[str, ...]) -> Group:
     if len(masks) > 1:
         figures += [_one(picture, [mask], _name(named, k), mask, k) for k, mask in enumerate(masks)]
     says = f"The mask with {edge}{grown}. The further out in a soft edge, the more weakly the change is laid over."
-    return Group("As used", (says,), tuple(figures))
+    return Block("As used", (says,), tuple(figures))
 
 
 def _one(picture: np.ndarray, masks: list[Mask], title: str, area: Mask, number: int = 0) -> Figure:
@@ -127,7 +127,7 @@ def _one(picture: np.ndarray, masks: list[Mask], title: str, area: Mask, number:
     return Figure((over,), title, (says,), None if several else colour(number))
 
 
-def _acted(onlooker: Onlooker, named: tuple[str, ...], result: Result) -> Group:
+def _acted(onlooker: Onlooker, named: tuple[str, ...], result: Result) -> Block:
     """Show where the method let something act, step by step."""
     canvas = Canvas.whole(result.original.size, 1, 1) if result.drawn is None else result.drawn.canvas
     picture, figures = view(result.original, canvas, MIDDLE), list[Figure]()
@@ -140,4 +140,4 @@ def _acted(onlooker: Onlooker, named: tuple[str, ...], result: Result) -> Group:
         "In each step the method itself says where the change may act. Bright is where it acted in all of these steps, "
         "dark where in none. These places are made anew in each step, and are no mask over the photo's pixels."
     )
-    return Group("Where it acted", (says,), tuple(figures))
+    return Block("Where it acted", (says,), tuple(figures))

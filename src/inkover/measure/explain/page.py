@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from inkover.measure.explain.contents import Figure, Group, Page, Section, Shown, Table
+from inkover.measure.explain.contents import Block, Figure, Page, Section, Shown, Table
 from inkover.measure.html import BASE, address
 
 QUALITY = 85
@@ -64,36 +64,36 @@ def _lines(shown: Page) -> Iterator[str]:
 def _section(section: Section) -> Iterator[str]:
     yield f"<section>\n<h2>{escape(section.title)}</h2>"
     yield from _said(section.says)
-    for group in section.groups:
-        yield from _folded(group) if group.folded else _open(group)
+    for block in section.blocks:
+        yield from _folded(block) if block.folded else _open(block)
     yield "</section>"
 
 
-def _open(group: Group) -> Iterator[str]:
+def _open(block: Block) -> Iterator[str]:
     yield '<div class="group">'
-    if group.title:
-        yield f"<h3>{escape(group.title)}</h3>"
-    yield from _inside(group)
+    if block.title:
+        yield f"<h3>{escape(block.title)}</h3>"
+    yield from _inside(block)
     yield "</div>"
 
 
-def _folded(group: Group) -> Iterator[str]:
-    yield f'<details class="group"><summary>{escape(group.title)}</summary>'
-    yield from _inside(group)
+def _folded(block: Block) -> Iterator[str]:
+    yield f'<details class="group"><summary>{escape(block.title)}</summary>'
+    yield from _inside(block)
     yield "</details>"
 
 
-def _inside(group: Group) -> Iterator[str]:
-    yield from _said(group.says)
-    if group.figures:
-        yield f'<div class="figures {group.size}">'
-        for figure in group.figures:
+def _inside(block: Block) -> Iterator[str]:
+    yield from _said(block.says)
+    if block.figures:
+        yield f'<div class="figures {block.size}">'
+        for figure in block.figures:
             yield from _figure(figure)
         yield "</div>"
-    if group.table is not None:
-        yield from _table(group.table)
-    if group.slider is not None:
-        left, right = group.slider
+    if block.table is not None:
+        yield from _table(block.table)
+    if block.slider is not None:
+        left, right = block.slider
         yield f'<div class="slider">{_image(right)}<div class="over">{_image(left)}</div></div>'
 
 

@@ -9,7 +9,7 @@ from inkover.app import flow
 from inkover.app.onlooker import Onlooker, State, Walk
 from inkover.diffusion.straight import share
 from inkover.inversions.contract import Retrace
-from inkover.measure.explain.contents import Figure, Group, Picture, Section, Shown
+from inkover.measure.explain.contents import Block, Figure, Picture, Section, Shown
 from inkover.measure.explain.pictures import SMALL, decoded, view
 
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ def section(model: Counted, wish: Wish, onlooker: Onlooker, result: Result) -> t
     there = sorted(there, key=lambda state: share(state.level))
     ahead = _first(photo, "the photo", "What the network is shown of it.")
     after = _first(decoded(result.drawn.after, SMALL), "what came of it", "The coded copy after the last step.")
-    inward = Group(
+    inward = Block(
         "Into noise", _into(wish, onlooker), (ahead, *_figures(model, there, onlooker, "inversion")), "small"
     )
-    outward = Group("Back", _back(onlooker), (*_figures(model, back, onlooker, "edit"), after), "small")
-    groups = (inward if there else Group("Into noise", inward.says), outward if back else Group("Back", outward.says))
-    return Section(TITLE, ABOUT, groups), sum(1 + (state.clean is not None) for state in (*there, *back))
+    outward = Block("Back", _back(onlooker), (*_figures(model, back, onlooker, "edit"), after), "small")
+    blocks = (inward if there else Block("Into noise", inward.says), outward if back else Block("Back", outward.says))
+    return Section(TITLE, ABOUT, blocks), sum(1 + (state.clean is not None) for state in (*there, *back))
 
 
 def chosen(walk: Walk) -> list[State]:

@@ -10,7 +10,7 @@ from inkover.app.onlooker import Looked, Onlooker
 from inkover.attention.maps import of_words
 from inkover.attention.words import at, words
 from inkover.errors import InkoverError
-from inkover.measure.explain.contents import Figure, Group, Section, Shown
+from inkover.measure.explain.contents import Block, Figure, Section, Shown
 from inkover.measure.explain.pictures import SMALL, heat, in_view, stretched, view
 from inkover.methods import places
 from inkover.photo import Canvas
@@ -52,7 +52,7 @@ def section(model: Counted, wish: Wish, onlooker: Onlooker, result: Result) -> S
     if not found:
         return Section(TITLE, (*ABOUT, "There is nothing to show: the network was asked about no words."), ())
     ordered = sorted(found, key=lambda text: (text != wish.source, text == wish.target))
-    return Section(TITLE, ABOUT, tuple(_group(text, found[text], result) for text in ordered))
+    return Section(TITLE, ABOUT, tuple(_block(text, found[text], result) for text in ordered))
 
 
 def _silent(model: Counted, wish: Wish) -> str:
@@ -92,7 +92,7 @@ def _asked(model: Counted, onlooker: Onlooker, result: Result, text: str) -> Hea
     return Heard(ASIDE, Looked(read.tokens, type(looks)(maps), places.NOISES), canvas) if maps else None
 
 
-def _group(text: str, heard: Heard, result: Result) -> Group:
+def _block(text: str, heard: Heard, result: Result) -> Block:
     count = heard.looked.samples
     if heard.stage == ASIDE:
         says = (
@@ -104,9 +104,9 @@ def _group(text: str, heard: Heard, result: Result) -> Group:
             f"Heard {STAGES[heard.stage]}, on the mean over {count} samples of the network that the edit made anyway."
         )
     try:
-        return Group(f"\u201c{text}\u201d", (says,), tuple(_figures(text, heard, result)), "small")
+        return Block(f"\u201c{text}\u201d", (says,), tuple(_figures(text, heard, result)), "small")
     except InkoverError as problem:  # a tokenizer that does not say which words its tokens are
-        return Group(f"\u201c{text}\u201d", (f"There are no maps of single words: {problem}.",))
+        return Block(f"\u201c{text}\u201d", (f"There are no maps of single words: {problem}.",))
 
 
 def _figures(text: str, heard: Heard, result: Result) -> Iterator[Figure]:

@@ -134,9 +134,10 @@ RULES: tuple[Rule, ...] = (
         "The edit is weak: hardly anything of it is to be seen.",
         (
             (Limit("covered", "below", 0.35, 0.25),),
+            (Limit("turned", "below", 0.25, 0.25),),
             (Limit("turned", "below", 0.5, 0.4), Limit("clip_turned_near", "below", 0.25, 0.2)),
         ),
-        "Little of its place changed visibly, or neither the model nor CLIP take it for what the text says.",
+        "Little of its place changed visibly, or the model, or it and CLIP, do not take it for what the text says.",
         {"covered": "above", "turned": "above"},
         ("artefacts", "undrawable"),
     ),
@@ -158,15 +159,15 @@ def found(measures: Measures) -> tuple[Found, ...]:
     """Return the faults that the measures tell of, what is to be mended first before the others."""
     faults, hidden = list[Found](), set[str]()
     for rule in RULES:
-        told = _told(rule, measures)
-        if told is None or rule.fault in hidden or rule.fault in [one.rule.fault for one in faults]:
+        one = told(rule, measures)
+        if one is None or rule.fault in hidden or rule.fault in [other.rule.fault for other in faults]:
             continue
-        faults.append(told)
+        faults.append(one)
         hidden |= set(rule.hides)
     return tuple(faults)
 
 
-def _told(rule: Rule, measures: Measures) -> Found | None:
+def told(rule: Rule, measures: Measures) -> Found | None:
     """Return a rule's fault by that set of its limits that is crossed furthest; None where none is."""
     best: Found | None = None
     for limits in rule.signs:

@@ -134,6 +134,7 @@ def test_what_the_model_does_not_know_asks_for_another_model_and_what_it_does_fo
     )
     known = cured("undrawable", recipe(steps=20)).recipe
     assert known is not None and known.method == "p2p" and known.settings["steps"] == 20
+    assert knob(cured("undrawable", recipe(strength=0.2)), "strength") == 0.8  # first as it is usual
     other = cured("undrawable", replace(recipe(), source="")).recipe
     assert other is not None and other.method == "ddpm-inversion"  # p2p reads the photo's own text
 

@@ -78,7 +78,7 @@ def _errors(model: Counted, photo: Photo, source: str, target: str) -> Tensor:  
     """Return the mean squared error of the noise that is foreseen, over levels and noises."""
     texts = {"source": model.text(source), "target": model.text(target)}
     levels, latent = model.levels(STEPS), flow.whole(model, photo).latent
-    total = torch.zeros((2, *latent.shape[-2:]), dtype=torch.float64, device=latent.device)
+    total = torch.zeros((2, *latent.shape[-2:]), device=latent.device)
     for share in LEVELS:
         at = levels[round((1 - share) * STEPS)]
         for k in range(NOISES):

@@ -159,9 +159,13 @@ def long(case: Case) -> Cure:
 
 
 def undrawable(case: Case) -> Cure:
-    """The word that was meant, where the model has one so spelled; else another model, or another method."""
+    """The word that was meant, where the model has one so spelled, else another model; of words that it knows what
+    makes an edit weak back to its default, and else another method."""
     recipe, unknown = case.recipe, case.phrasing.unknown
     if not unknown:
+        stronger = _turned(recipe, WEAK, step=False)
+        if stronger != recipe:
+            return _said(f"Let the words have more of it: {_changes(recipe, stronger)}.", stronger)
         other = _another(recipe)
         return _said(f"The method does not manage this edit here: try method {other.method}.", other)
     named = ", ".join(repr(word) for word in unknown)

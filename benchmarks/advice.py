@@ -8,7 +8,9 @@ confusion table, the rate of false alarms, how often the diagnosis is right for 
 and for those that they never saw, and how often the advised command mends the measure that it aims at.
 
 ``--raw FILE`` keeps every case with its measures, and its pictures beside it; a run that was ended goes on there, and
-a finished one is read again: the table is made by the rules as they are now.
+a finished one is read again: the table is made by the rules as they are now. ``--parts N`` shares cases and scenes out
+among parts that need nothing of each other: N processes can make them, each with a ``--part`` of its own and the same
+FILE. Without ``--part`` all are made or read, and the table is of all.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -355,7 +358,7 @@ class Raw:
         """Read what an earlier run kept."""
         raw = cls(file, {}, {}, {})
         for line in file.read_text().splitlines() if file.exists() else ():
-            for kind, value in json.loads(line).items():
+            for kind, value in json.loads(line).items() if line.endswith("}}}") else ():  # others broke off
                 raw.add({"made": _made, "advised": _advised, "mended": _mended}[kind](value))
         return raw
 
@@ -372,7 +375,7 @@ class Raw:
         """Remember one thing, also on disk."""
         self.add(one)
         with self.file.open("a") as file:
-            file.write(json.dumps({type(one).__name__.lower(): asdict(one)}) + "\n")
+            file.write("\n" + json.dumps({type(one).__name__.lower(): asdict(one)}))  # at once: others write here too
 
 
 def _made(value: dict[str, Any]) -> Made:
@@ -487,12 +490,18 @@ def quotas(count: int) -> dict[str, int]:
     }
 
 
-def cases(maker: Maker, count: int, seed: int) -> Iterator[Made]:
-    """Yield the cases, in the order of their scenes."""
+def part_of(quota: Mapping[str, int], part: int, parts: int) -> dict[str, int]:
+    """Return a part's own share of the cases."""
+    return {fault: wanted // parts + (part < wanted % parts) for fault, wanted in quota.items()}
+
+
+def cases(maker: Maker, count: int, seed: int, part: int, parts: int) -> Iterator[Made]:
+    """Yield the cases of a part, in the order of their scenes; in each of its blocks are all ways and edits."""
     for number in range(8 * count):
         if all(maker.have[fault] >= wanted for fault, wanted in maker.quota.items()):
             return
-        yield from maker.scene(number, scene(seed, number))
+        if number // (2 * len(WAYS)) % parts == part:
+            yield from maker.scene(number, scene(seed, number))
 
 
 def looked(editor: inkover.Editor, encoder: Encoder, one: Made, pictures: Path) -> Advised:
@@ -622,8 +631,13 @@ def rows(given: argparse.Namespace, raw: Raw, pictures: Path) -> Iterator[Row]:
     """Make the cases, ask for advice on each, and do what it says."""
     editor = inkover.Editor.load("tabletop", remember=False, dtype="bfloat16")
     judging, encoder = probe.load(folder()), clip.load("tabletop")
-    maker = Maker(editor, judging, raw, pictures, quotas(given.cases), Counter(), Counter())
-    for one in cases(maker, given.cases, given.seed):
+
+    def part(number: int) -> Iterator[Made]:
+        quota = part_of(quotas(given.cases), number, given.parts)
+        maker = Maker(editor, judging, raw, pictures, quota, Counter(), Counter())
+        return cases(maker, given.cases, given.seed, number, given.parts)
+
+    for one in chain.from_iterable(map(part, range(given.parts) if given.part is None else [given.part])):
         if one.stem not in raw.advised:
             raw.keep(looked(editor, encoder, one, pictures))
             print("a", end="", file=sys.stderr, flush=True)
@@ -651,10 +665,14 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--raw", type=Path, help="keep what was made, and go on there")
+    parser.add_argument("--parts", type=int, default=1, help="into how many parts the cases are shared out")
+    parser.add_argument("--part", type=int, help="from 0: make this one alone")
     parser.add_argument("--no-mending", action="store_true", help="leave the advised commands alone")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--wrong", action="store_true", help="list every case that was told wrongly")
     given = parser.parse_args()
+    if given.parts < 1 or given.part not in (None, *range(given.parts)):
+        parser.error(f"part {given.part} of {given.parts}: give --parts from 1, and --part from 0 to one less")
     torch.set_num_threads(given.threads)
     with tempfile.TemporaryDirectory() as away:
         raw = Raw.read(given.raw or Path(away) / "raw.jsonl")

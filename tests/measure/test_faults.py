@@ -78,7 +78,7 @@ def test_what_follows_from_a_fault_is_not_told_beside_it() -> None:
     assert names(GOOD | {"spilled": 0.9}) == ["bleeding"]
 
 
-def test_two_faults_of_a_text_are_both_names() -> None:
+def test_two_faults_of_a_text_are_both_told() -> None:
     assert names(GOOD | {"fullness": 1.0, "unknown": 1.0}) == ["undrawable", "long"]
 
 

@@ -115,6 +115,13 @@ def test_what_drifts_gets_a_mask_and_what_bleeds_a_tighter_one() -> None:
     assert grown is not None and grown.grow == 0 and not grown.where
 
 
+def test_weights_of_words_are_no_part_of_a_mask_in_words_and_windows_are_not_steered() -> None:
+    weighed = cured("drift", replace(recipe("sdedit"), target="a (blue:1.5) ball")).recipe
+    assert weighed is not None and weighed.where == 'grow(differs("a red ball", "a blue ball"), 2)'
+    other = cured("undrawable", replace(recipe("sdedit"), windows=True)).recipe
+    assert other is not None and other.method == "diffedit" and other.windows
+
+
 def test_texts_are_mended_in_words() -> None:
     order = cured("unclear", replace(recipe(), target="make the ball green")).recipe
     assert order is not None and order.target == "a green ball"

@@ -8,6 +8,7 @@ from typing import Any
 
 from inkover import methods
 from inkover.app.recipe import File, Recipe
+from inkover.attention import emphasis
 from inkover.errors import InkoverError
 from inkover.knobs import Knob
 from inkover.measure import phrasing
@@ -218,7 +219,7 @@ def _masked(case: Case) -> Recipe:
     recipe = replace(_set(recipe, **usual), grow=0.0, feather=0.0)
     if case.mask is not None:
         return replace(recipe, mask=case.mask, where="", places=())
-    texts = [_quoted(text) for text in (recipe.source, recipe.target) if text]
+    texts = [_quoted(emphasis.parse(text).text) for text in (recipe.source, recipe.target) if text]
     place = f"differs({', '.join(texts)})" if recipe.source else f"noise({texts[0]})"
     return replace(recipe, mask=None, places=(), where=f"grow({place}, {max(1, round(case.side / 64))})")
 
@@ -229,7 +230,8 @@ def _quoted(text: str) -> str:
 
 def _another(recipe: Recipe) -> Recipe:
     """Return the recipe by another method at its defaults: one that reads the photo's text, if there is one."""
-    order = ("p2p", "diffedit") if recipe.source else ("diffedit", "ddpm-inversion")
+    able = recipe.source and not recipe.windows  # windows would each see their own attention alone
+    order = ("p2p", "diffedit") if able else ("diffedit", "ddpm-inversion")
     name = next(name for name in order if name != recipe.method)
     method = methods.get(name)
     kept = {name: recipe.settings[name] for name in ("steps", "negative") if name in recipe.settings}

@@ -156,7 +156,7 @@ def test_one_file_for_both_photos_is_refused(files: Path, capsys: pytest.Capture
         ({"target": ""}, "target"),
         ({"settings": {"steps": 2}}, "lacks"),
         ({"settings": {"steps": "two"}}, "steps"),
-        ({"mask": {"file": "masks\\\\mask.png", "sha256": "0"}}, "masks\\\\mask.png: no such file"),
+        ({"mask": {"file": "masks\\mask.png", "sha256": "0"}}, "masks\\mask.png: no such file"),
         ({"where": "grow(ball"}, "grow(ball"),
         ({"photo": 3}, "expected an object"),
     ],

@@ -120,6 +120,8 @@ def test_weights_of_words_are_no_part_of_a_mask_in_words_and_windows_are_not_ste
     assert weighed is not None and weighed.where == 'grow(differs("a red ball", "a blue ball"), 2)'
     other = cured("undrawable", replace(recipe("sdedit"), windows=True)).recipe
     assert other is not None and other.method == "diffedit" and other.windows
+    plain = cured("undrawable", replace(recipe("p2p"), target="a (blue:1.5) ball")).recipe
+    assert plain is not None and (plain.method, plain.target) == ("diffedit", "a blue ball")  # which weighs no words
 
 
 def test_texts_are_mended_in_words() -> None:

@@ -236,7 +236,15 @@ def _another(recipe: Recipe) -> Recipe:
     method = methods.get(name)
     kept = {name: recipe.settings[name] for name in ("steps", "negative") if name in recipe.settings}
     usual = _defaults(method)
-    return replace(recipe, method=name, settings=usual | kept, grow=recipe.grow if _given(recipe) else 0.0, feather=0.0)
+    target = recipe.target if method.weighs else emphasis.parse(recipe.target).text
+    return replace(
+        recipe,
+        method=name,
+        target=target,
+        settings=usual | kept,
+        grow=recipe.grow if _given(recipe) else 0.0,
+        feather=0.0,
+    )
 
 
 def _turned(recipe: Recipe, leans: tuple[Lean, ...], step: bool = True) -> Recipe:

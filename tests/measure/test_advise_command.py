@@ -149,6 +149,14 @@ def test_one_file_for_both_photos_is_refused(files: Path, capsys: pytest.Capture
     assert "another photo" in swapped and photo in swapped
 
 
+def test_a_copy_of_the_photo_is_a_weak_edit(files: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    photo, _, _, record = edited(files, "plain", "--method", "sdedit", "--steps", "2")
+    copy = str(shutil.copy(photo, tmp_path / "copy.png"))
+    found = advised(capsys, photo, copy, "--recipe", record)
+    assert [one["fault"] for one in found["faults"]] == ["weak"] and found["faults"][0]["confidence"] == 1
+    assert (found["measures"]["covered"], found["measures"]["spilled"], found["measures"]["turned"]) == (0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -17,9 +17,9 @@ def test_the_page_and_the_editor_make_the_same_photo(
     photo: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert code.count('"tabletop"') == 1 and code.count("50, 0.8, 4.0") == 1
+    assert code.count('"tabletop"') == 1 and code.count("40, 1.0, 3.0") == 1
     monkeypatch.chdir(photo.parent)
-    quick = code.replace('"tabletop"', repr(str(tiny_folder))).replace("50, 0.8, 4.0", "10, 0.8, 4.0")
+    quick = code.replace('"tabletop"', repr(str(tiny_folder))).replace("40, 1.0, 3.0", "10, 1.0, 3.0")
     exec(compile(quick, str(PAGE), "exec"), {})
     result = Editor.load(tiny_folder, device="cpu").edit(
         photo, source="a red ball on grass", target="a blue ball on grass", steps=10, feather=4

@@ -75,7 +75,7 @@ def test_every_cure_of_every_method_at_its_defaults_changes_something_that_fits(
 
 def test_steps_that_are_fewer_than_usual_and_enough_stay() -> None:
     assert knob(cured("artefacts", recipe(steps=20, guidance=35.0)), "steps") == 20
-    assert knob(cured("artefacts", recipe(steps=5, guidance=35.0)), "steps") == 50
+    assert knob(cured("artefacts", recipe(steps=5, guidance=35.0)), "steps") == 40
 
 
 def test_a_knob_goes_on_the_right_way_where_none_is_beyond_its_default() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -48,11 +50,13 @@ def test_the_way_there_and_back_moves_the_photo_to_the_targets_world() -> None:
 
 @quick
 @given(steps=st.integers(2, 12), strength=st.floats(0, 1), guidance=st.sampled_from([1, 5.0]))
-def test_traced_without_words_and_inside_a_mask_it_is_diffedit(steps: int, strength: float, guidance: float) -> None:
+def test_inside_a_mask_it_is_diffedit(steps: int, strength: float, guidance: float) -> None:
     photo = picture()
     job = task(Analytic(tangled()), photo, mask=box_mask(photo))
-    other = diffedit.edit(job, diffedit.Settings(steps, strength, guidance, mask_strength=1.0, rescale=0.0))
-    assert torch.equal(edit(job, Settings(steps, strength, guidance, inversion_prompt="empty")), other)
+    for said in ("source", "empty"):
+        knobs: dict[str, Any] = {"steps": steps, "strength": strength, "guidance": guidance, "inversion_prompt": said}
+        other = diffedit.edit(job, diffedit.Settings(**knobs, mask_strength=1.0, rescale=0.0))
+        assert torch.equal(edit(job, Settings(**knobs)), other)
 
 
 def test_tracing_without_words_is_refused_when_there_are_none() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,25 +27,28 @@ class Asked(Analytic):
         return super().predict(x, level, rows)
 
 
-def test_at_the_defaults_an_edit_costs_20_and_40_and_80() -> None:
+@pytest.mark.parametrize("knobs", [Settings(), Settings(50, 0.8)], ids=["defaults", "50 steps at strength 0.8"])
+def test_an_edit_costs_20_and_40_and_80(knobs: Settings) -> None:
     model = Counted(tangled())
     watch = Ledger(model)
     job = task(model, picture(8, 8), watch=watch)
-    edit(replace(job, mask=find_mask(job, Settings())), Settings())
-    assert watch.samples == {"mask": 20, "inversion": 40, "edit": 80} == METHOD.cost(Settings())
+    edit(replace(job, mask=find_mask(job, knobs)), knobs)
+    assert watch.samples == {"mask": 20, "inversion": 40, "edit": 80} == METHOD.cost(knobs)
     assert model.samples == 140
 
 
-def test_red_to_blue_changes_the_square_alone_along_the_flow_from_no_words_to_blue() -> None:
+def test_red_to_blue_changes_the_square_alone_along_the_flow_from_the_tracings_words_to_blue() -> None:
     photo = picture(32, 32, dtype=torch.float64)
     job = task(Analytic(gaussians()), photo)
     mask = find_mask(job, Settings())
     assert torch.equal(mask, box_mask(photo))
-    found = edit(replace(job, mask=mask), Settings(steps=200, strength=1.0, guidance=1))
     inside = mask.bool().expand_as(photo)
-    assert torch.equal(found[~inside], photo[~inside])
-    known = photo - meant(read(""), photo) + meant(read("a blue ball on grass"), photo)  # a shift, for Gaussians
-    assert float((found - known)[inside].abs().mean()) < 0.05
+    for inversion_prompt, said in (("source", job.source), ("empty", "")):
+        knobs = Settings(steps=200, strength=1.0, guidance=1, inversion_prompt=inversion_prompt)
+        found = edit(replace(job, mask=mask), knobs)
+        assert torch.equal(found[~inside], photo[~inside])
+        known = photo - meant(read(said), photo) + meant(read("a blue ball on grass"), photo)  # a shift, for Gaussians
+        assert float((found - known)[inside].abs().mean()) < 0.05
 
 
 @quick
@@ -59,17 +63,20 @@ def test_the_mask_is_hard_and_asks_at_the_level_of_its_strength() -> None:
     model = Asked(tangled())
     mask = find_mask(task(model), Settings())
     assert set(mask.unique().tolist()) == {0.0, 1.0} and mask.shape == (1, 1, 16, 16)
-    assert {level.time for level, _, _ in model.questions} == {481.0}  # the 26th of 50, halfway to the noise
+    assert {level.time for level, _, _ in model.questions} == {476.0}  # the 21st of 40, halfway to the noise
     asked = torch.cat([x[: len(x) // 2] for _, x, _ in model.questions])
     assert len(asked) == 10 and len({tuple(x.flatten().tolist()) for x in asked}) == 10
 
 
-def test_the_photo_is_encoded_without_words_and_decoded_with_the_targets() -> None:
+@pytest.mark.parametrize("inversion_prompt, said", [("source", "a red ball on grass"), ("empty", "")])
+def test_the_photo_is_encoded_with_its_text_or_none_and_decoded_with_the_targets(
+    inversion_prompt: str, said: str
+) -> None:
     model = Asked(tangled())
-    edit(task(model), Settings(steps=10, negative="mug"))
+    edit(task(model), Settings(steps=10, strength=0.8, negative="mug", inversion_prompt=inversion_prompt))
     encoded, decoded = model.questions[:8], model.questions[8:]
-    empty, target, negative = (model.text(prompt).hidden for prompt in ("", "a blue ball on grass", "mug"))
-    assert all(torch.equal(rows["source"].hidden, empty) and len(rows) == 1 for _, _, rows in encoded)
+    source, target, negative = (model.text(prompt).hidden for prompt in (said, "a blue ball on grass", "mug"))
+    assert all(torch.equal(rows["source"].hidden, source) and len(rows) == 1 for _, _, rows in encoded)
     for _, _, rows in decoded:
         assert torch.equal(rows["target"].hidden, target) and torch.equal(rows["target/null"].hidden, negative)
     assert [level for level, _, _ in encoded] == [level for level, _, _ in reversed(decoded)]
@@ -78,7 +85,7 @@ def test_the_photo_is_encoded_without_words_and_decoded_with_the_targets() -> No
 def test_outside_the_mask_each_step_starts_from_the_encoded_latent_of_its_own_level() -> None:
     photo = picture(dtype=torch.float64)
     model, mask = Asked(tangled()), box_mask(photo)
-    edit(task(model, photo, mask=mask), Settings(steps=10, guidance=1))
+    edit(task(model, photo, mask=mask), Settings(steps=10, strength=0.8, guidance=1))
     encoded, decoded = model.questions[:8], model.questions[8:]
     kept = (mask == 0).expand_as(photo)
     # the encoding asks at the latent one level below; so the latent of a level is the next question's

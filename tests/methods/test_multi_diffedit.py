@@ -14,9 +14,10 @@ from torch import Tensor
 from analytic import Counted, Ledger, box_mask, gaussians, picture, quick, tangled, task
 from inkover import methods
 from inkover.errors import InkoverError
+from inkover.inversions.contract import Inversion, Subject
 from inkover.masks import overlap
 from inkover.methods import ddim, diffedit, multi_diffedit
-from inkover.methods.contract import Concept, Task
+from inkover.methods.contract import TRACK, Concept, Forgetful, Task
 from inkover.methods.multi_diffedit import Settings
 from inkover.methods.settings import build
 
@@ -59,7 +60,7 @@ def test_one_full_region_is_plain_sampling_to_the_bit(steps: int, strength: floa
     knobs: dict[str, Any] = {"steps": steps, "strength": strength, "guidance": guidance}
     of = task(Counted(tangled()), picture(SIDE, SIDE), source=RED.source, target=RED.text)
     rescale = 0.7 if guidance != 1 else 0.0
-    plain = ddim.edit(of, ddim.Settings(**knobs, inversion_prompt="empty", rescale=rescale))
+    plain = ddim.edit(of, ddim.Settings(**knobs, rescale=rescale))
     whole = torch.ones(1, 1, SIDE, SIDE)
     assert torch.equal(multi_diffedit.edit(replace(of, concepts=(replace(RED, mask=whole),)), Settings(**knobs)), plain)
     left = (torch.arange(SIDE) < cut * SIDE).float().expand(1, 1, SIDE, SIDE)
@@ -132,7 +133,7 @@ def test_a_change_is_read_in_the_photos_text(words: tuple[str, str], said: str, 
 def test_a_change_in_context_is_diffedit_on_both_texts() -> None:
     photo = "a red ball and a mug on grass"
     short = replace(job(Concept("blue ball", source="red ball")), source=photo)
-    whole = job(Concept("a blue ball and a mug on grass", source=photo))
+    whole = replace(job(Concept("a blue ball and a mug on grass", source=photo)), source="")
     knobs = Settings(steps=6)
     assert torch.equal(multi_diffedit.edit(found(short, knobs), knobs), multi_diffedit.edit(found(whole, knobs), knobs))
     ones = torch.ones(1, 1, SIDE, SIDE)
@@ -140,6 +141,25 @@ def test_a_change_in_context_is_diffedit_on_both_texts() -> None:
     of = replace(job(*two), source=photo)
     (region,) = multi_diffedit.laid_out(of, list(enumerate(of.concepts)), Settings(overlap="combined"))
     assert region.text == "a blue ball and a cube on grass"
+
+
+@pytest.mark.parametrize(
+    "source, changes, said",
+    [
+        ("a red ball and a mug on grass", (RED, MUG), "a red ball and a mug on grass"),
+        ("", (RED,), RED.source),  # the only one says it all
+        ("", (RED, MUG), ""),
+    ],
+)
+def test_the_photo_is_traced_with_its_own_text(source: str, changes: tuple[Concept, ...], said: str) -> None:
+    heard = list[str]()
+
+    class Heard(Forgetful):
+        def recall(self, inversion: Inversion, knobs: Any, subject: Subject, part: str = TRACK) -> None:
+            heard.append(subject.source)
+
+    multi_diffedit.edit(replace(job(*changes), source=source, tracks=Heard()), Settings(steps=4))
+    assert heard == [said]
 
 
 def test_masks_that_overlap_can_be_forbidden() -> None:
@@ -174,7 +194,7 @@ def test_both_texts_are_written_where_masks_overlap_and_are_combined() -> None:
 
 @pytest.mark.parametrize("count, guidance", [(1, 5.0), (2, 5.0), (3, 5.0), (3, 1.0)])
 def test_changes_share_noises_tracing_and_the_null_row(count: int, guidance: float) -> None:
-    model, knobs = Counted(gaussians()), Settings(steps=10, guidance=guidance)
+    model, knobs = Counted(gaussians()), Settings(steps=10, strength=0.8, guidance=guidance)
     watch = Ledger(model)
     boxes = [box_mask(picture(SIDE, SIDE), 0.3 * k, 0, 0.3 * k + 0.3, 1) for k in range(count)]
     of = job(*(RED, MUG, GREY)[:count], model=model, watch=watch)
@@ -235,8 +255,9 @@ TURNED: dict[str, dict[str, Any]] = {
     "clamp": {"clamp": 0.7},
     "rule": {"rule": "otsu"},
     "threshold": {"threshold": 0.8},
-    "closing": {"closing": 2},
+    "closing": {"closing": 0},
     "smallest": {"smallest": 40},
+    "inversion_prompt": {"inversion_prompt": "empty"},
     "overlap": {"overlap": "priority"},
     "bootstrap": {"bootstrap": 0.5},
     "fused": {"fused": False},
@@ -253,7 +274,7 @@ def test_every_knob_changes_the_result(name: str) -> None:
     method = methods.get("multi-diffedit")
     base: dict[str, Any] = {"steps": 8} if name != "steps" else {}
     if name in ("closing", "smallest"):  # on masks of many pieces
-        base |= {"rule": "quantile", "threshold": 0.7, "noises": 1}
+        base |= {"rule": "quantile", "threshold": 0.7, "noises": 1, "closing": 0 if name == "smallest" else 2}
 
     def made(more: dict[str, Any]) -> Tensor:
         of = job(RED, replace(GREY, text="a sand mug"), model=Counted(tangled()))

@@ -180,7 +180,7 @@ def test_a_sampler_that_does_not_lead_back_to_the_photo_is_refused_with_the_reas
         ({"steps": 10, "strength": 0.5, "guidance_from": 0.1}, "0.1 of 5 walked steps is no step: give 0.2 or more"),
         ({"steps": 10, "strength": 0.5, "guidance_to": 0.1}, "leave none of 5 walked steps .* 0.2 or more apart"),
         (
-            {"strength": 0.8, "guidance_from": 0.5, "guidance_to": 0.51},
+            {"steps": 50, "strength": 0.8, "guidance_from": 0.5, "guidance_to": 0.51},
             "leave none of 40 walked steps .* 0.025 or more apart",
         ),
         ({"rescale": 1.1}, "rescale 1.1 is out of range"),

@@ -72,7 +72,7 @@ def rule(name: str, number: float) -> Threshold:
     return _MADE[name](number)
 
 
-def tidied(mask: Tensor, closing: int, smallest: int) -> Tensor:  # (n, 1, h, w), values 0 and 1
+def tidied(mask: Tensor, closing: int, smallest: int = 0) -> Tensor:  # (n, 1, h, w), values 0 and 1
     """Return hard masks with gaps of ``closing`` cells closed, and without pieces of fewer than ``smallest`` cells."""
     import cv2
 

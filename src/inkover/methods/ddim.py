@@ -9,12 +9,11 @@ from itertools import pairwise
 from torch import Tensor
 
 from inkover.diffusion import samplers
-from inkover.errors import InkoverError
 from inkover.inversions.ddim import INVERSION
 from inkover.inversions.ddim import Settings as Tracing
 from inkover.inversions.parts import rounds_knob
 from inkover.methods import parts, tracks
-from inkover.methods.contract import Method, Task, knob
+from inkover.methods.contract import Method, Task
 from inkover.methods.settings import check
 
 
@@ -28,7 +27,7 @@ class Settings:
     sampler: str = parts.sampler_knob(parts.TRACEABLE)
     negative: str = parts.negative_knob()
     rounds: int = rounds_knob()
-    inversion_prompt: str = knob("source", "text the photo is traced with", choices=("source", "empty"))
+    inversion_prompt: str = parts.inversion_prompt_knob("source")
     spacing: str = parts.spacing_knob()
     guidance_from: float = parts.guidance_from_knob()
     guidance_to: float = parts.guidance_to_knob()
@@ -44,7 +43,7 @@ def edit(task: Task, knobs: Settings) -> Tensor:
     """Return the clean latent of the changed photo; outside the mask it is the photo's, to the bit."""
     sampler = samplers.get(knobs.sampler)
     model, levels = task.model, parts.tail(parts.laid(task.model, knobs), knobs.strength)
-    source, target, null = _inverted_with(task, knobs), model.text(task.target), model.text(knobs.negative)
+    source, target, null = parts.traced_with(task.source, knobs), model.text(task.target), model.text(knobs.negative)
     photo = tracks.path(task, INVERSION, Tracing(knobs.rounds), levels, source).latents
     x = photo[0]
     with task.watch.stage("edit", len(levels) - 1):
@@ -53,14 +52,6 @@ def edit(task: Task, knobs: Settings) -> Tensor:
             x, _ = sampler.step(decode(x, here), here, there)
             x = parts.inside(task.mask, x, kept)
     return x
-
-
-def _inverted_with(task: Task, knobs: Settings) -> str:
-    if knobs.inversion_prompt == "source":
-        return task.source
-    if not task.source:
-        raise InkoverError("inversion_prompt empty has no effect without a source text: leave it out, or give the text")
-    return ""
 
 
 def cost(knobs: Settings) -> Mapping[str, int]:

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from inkover.diffusion import samplers
 from inkover.inversions.ddim import INVERSION
-from inkover.masks.difference import filled, fixed, rescaled
 from inkover.methods import maps, parts, tracks
-from inkover.methods.contract import Cut, Method, Task, knob
+from inkover.methods.contract import Method, Task, knob
 from inkover.methods.settings import check
 
 
@@ -20,15 +19,19 @@ from inkover.methods.settings import check
 class Settings:
     """The knobs of DiffEdit."""
 
-    steps: int = parts.steps_knob()
-    strength: float = parts.strength_knob(0.8)
-    guidance: float = parts.guidance_knob(4.0)
+    steps: int = parts.steps_knob(40)
+    strength: float = parts.strength_knob(1.0)
+    guidance: float = parts.guidance_knob(3.0)
     sampler: str = parts.sampler_knob(parts.TRACEABLE)
     negative: str = parts.negative_knob()
+    inversion_prompt: str = parts.inversion_prompt_knob("source")
     noises: int = maps.noises_knob("mask is")
     mask_strength: float = maps.mask_strength_knob("mask is")
-    clamp: float = knob(0.99, "part of the map that is no extreme; the rest is cut", low=0.5, high=1, stage="mask")
-    threshold: float = knob(0.3, "part of the cut at which the mask begins", low=0.01, high=1, stage="mask")
+    clamp: float = knob(
+        maps.CLAMP, "part of the map that is no extreme; the rest is cut", low=0.5, high=1, stage="mask"
+    )
+    threshold: float = knob(maps.THRESHOLD, "part of the cut at which the mask begins", low=0.01, high=1, stage="mask")
+    closing: int = maps.closing_knob("the mask")
     spacing: str = parts.spacing_knob()
     guidance_from: float = parts.guidance_from_knob()
     guidance_to: float = parts.guidance_to_knob()
@@ -47,18 +50,17 @@ def find_mask(task: Task, knobs: Settings) -> Tensor:
     at, noises = maps.level(task, knobs), maps.noises(task, knobs.noises)
     with task.watch.stage("mask", knobs.noises):
         found = maps.averaged(task, at, source, target, noises)
-    shown = rescaled(found, knobs.clamp)
-    mask = filled(fixed(knobs.threshold)(shown))
-    task.watch.compared(0, Cut(shown, "fixed", knobs.threshold, mask))
-    return mask
+    cut = maps.cut(found, knobs.clamp, knobs.threshold, knobs.closing)
+    task.watch.compared(0, cut)
+    return cut.mask
 
 
 def edit(task: Task, knobs: Settings) -> Tensor:
-    """Return steps 2 and 3: encode without words, decode with the target's; outside the mask the photo, to the bit."""
+    """Return steps 2 and 3: encode the photo, decode the target's text; outside the mask the photo, to the bit."""
     sampler = samplers.get(knobs.sampler)
     model, levels = task.model, parts.tail(parts.laid(task.model, knobs), knobs.strength)
-    target, null = model.text(task.target), model.text(knobs.negative)
-    photo = tracks.path(task, INVERSION, INVERSION.settings(), levels, source="").latents
+    source, target, null = parts.traced_with(task.source, knobs), model.text(task.target), model.text(knobs.negative)
+    photo = tracks.path(task, INVERSION, INVERSION.settings(), levels, source).latents
     x = photo[0]
     with task.watch.stage("edit", len(levels) - 1):
         decode = parts.towards(task, target, null, knobs, levels)

@@ -10,10 +10,14 @@ from torch import Tensor
 
 from inkover.diffusion.level import Level
 from inkover.errors import InkoverError
-from inkover.masks.difference import differences
+from inkover.masks.difference import differences, filled, fixed, rescaled
+from inkover.masks.rules import tidied
 from inkover.methods import parts
-from inkover.methods.contract import Task, knob
+from inkover.methods.contract import Cut, Task, knob
 from inkover.models.contract import Text
+
+NOISES, CLAMP, THRESHOLD, CLOSING = 10, 0.99, 0.3, 2
+"""How DiffEdit's mask is made where nothing else is said: noises, and what is done to the map's values and cells."""
 
 
 class Looking(parts.Grid, Protocol):
@@ -24,11 +28,15 @@ class Looking(parts.Grid, Protocol):
 
 
 def noises_knob(mask: str) -> Any:
-    return knob(10, f"how many noises the {mask} averaged over", low=1, high=1000, stage="mask")
+    return knob(NOISES, f"how many noises the {mask} averaged over", low=1, high=1000, stage="mask")
 
 
 def mask_strength_knob(mask: str) -> Any:
     return knob(0.5, f"how noisy the photo is when the {mask} found", low=0, high=1, stage="mask")
+
+
+def closing_knob(mask: str) -> Any:
+    return knob(CLOSING, f"cells of a gap in {mask} that is closed; 0 closes none", low=0, high=64, stage="mask")
 
 
 def check_mask_strength(knobs: Looking) -> None:
@@ -55,3 +63,9 @@ def averaged(task: Task, at: Level, source: Text, target: Text, noises: Sequence
         total = total + one
         task.watch.step()
     return total / len(noises)
+
+
+def cut(found: Tensor, clamp: float, threshold: float, closing: int) -> Cut:
+    """Cut the paper's mask out of a map: hard, its gaps closed, and filled."""
+    shown = rescaled(found, clamp)
+    return Cut(shown, "fixed", threshold, filled(tidied(fixed(threshold)(shown), closing)))

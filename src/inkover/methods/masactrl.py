@@ -28,7 +28,7 @@ class Settings:
     sampler: str = parts.sampler_knob(parts.TRACEABLE)
     negative: str = parts.negative_knob()
     inversion: str = tracks.inversion_knob(tracks.RETRACED)
-    inversion_prompt: str = knob("empty", "text the photo is traced with", choices=("empty", "source"))
+    inversion_prompt: str = parts.inversion_prompt_knob(parts.EMPTY)
     start: float = knob(0.08, "part of the steps that leave the change to itself", low=0, high=1)
     depth: float = knob(0.625, "part of the network, from its beginning, that is left free", low=0, high=1)
     foreground: str = knob("", "keep thing and surroundings apart by these words: ball, or ball -> cube")
@@ -50,9 +50,9 @@ class Settings:
         parts.check_guidance(self)
         tracks.check_null(self)
         wording.both_of(self.foreground)
-        if self.foreground and self.inversion_prompt == "empty":
+        if self.foreground and self.inversion_prompt == parts.EMPTY:
             raise InkoverError("foreground looks for words in the photo's text: give inversion_prompt=source with it")
-        if self.inversion == "negative-prompt" and self.inversion_prompt == "empty":
+        if self.inversion == "negative-prompt" and self.inversion_prompt == parts.EMPTY:
             raise InkoverError(
                 "inversion negative-prompt leads away from the photo's words, and inversion_prompt empty has none: "
                 "give inversion_prompt=source, or another inversion"
@@ -67,7 +67,7 @@ def edit(task: Task, knobs: Settings) -> Tensor:
     """Return the clean latent of the changed photo; outside the mask it is the photo's, to the bit."""
     inversion, own = tracks.chosen(knobs)
     levels = parts.tail(parts.laid(task.model, knobs), knobs.strength)
-    source, thing = _source(task, knobs), named(task, knobs)
+    source, thing = parts.traced_with(task.source, knobs), named(task, knobs)
     track = tracks.path(task, inversion, own, levels, source, knobs.negative)
     walk = pair.opened(task, inversion, own, knobs, track, source)
     x = y = track.latents[0]
@@ -83,17 +83,9 @@ def edit(task: Task, knobs: Settings) -> Tensor:
     return y
 
 
-def _source(task: Task, knobs: Settings) -> str:
-    if knobs.inversion_prompt == "empty":
-        return ""
-    if not task.source:
-        raise InkoverError("inversion_prompt source has no effect without a source text: leave it out, or give --from")
-    return task.source
-
-
 def named(task: Task, knobs: Settings) -> Tokenwise:
     """Return the foreground's tokens by row; all texts are read, so that one that is too long is refused now."""
-    source, target = (task.model.text(text).tokens for text in (_source(task, knobs), task.target))
+    source, target = (task.model.text(text).tokens for text in (parts.traced_with(task.source, knobs), task.target))
     task.model.text(knobs.negative)
     return wording.tokenwise(knobs.foreground, source, target)
 
@@ -131,7 +123,7 @@ def cost(knobs: Settings) -> Mapping[str, int]:
     """Return the network samples of each stage; of the inversion null-text, and of equal texts, the most."""
     inversion, own = tracks.chosen(knobs)
     steps = _steps(knobs)
-    alone = knobs.inversion_prompt == "empty" and not knobs.negative and knobs.inversion != "null-text"
+    alone = knobs.inversion_prompt == parts.EMPTY and not knobs.negative and knobs.inversion != "null-text"
     aside = [
         1 if alone else pair.source_samples(inversion, knobs, k, source_null=True)
         for k in range(steps)

@@ -32,19 +32,20 @@ OWN = -1.0
 class Settings:
     """The knobs of multi-prompt DiffEdit; each change may have its own rule and threshold."""
 
-    steps: int = parts.steps_knob()
-    strength: float = parts.strength_knob(0.8)
-    guidance: float = parts.guidance_knob(4.0)
+    steps: int = parts.steps_knob(40)
+    strength: float = parts.strength_knob(1.0)
+    guidance: float = parts.guidance_knob(3.0)
     sampler: str = parts.sampler_knob(parts.TRACEABLE)
     negative: str = parts.negative_knob()
+    inversion_prompt: str = parts.inversion_prompt_knob("source")
     noises: int = maps.noises_knob("masks are")
     mask_strength: float = maps.mask_strength_knob("masks are")
     clamp: float = knob(
-        0.99, "rule fixed: part of the map that is no extreme; the rest is cut", low=0.5, high=1, stage="mask"
+        maps.CLAMP, "rule fixed: part of the map that is no extreme; the rest is cut", low=0.5, high=1, stage="mask"
     )
     rule: str = knob("fixed", "how a mask is cut out of its map", choices=tuple(RULES), stage="mask")
     threshold: float = knob(OWN, "the rule's number; -1 is the one it brings along", low=-1, high=100, stage="mask")
-    closing: int = knob(0, "cells of a gap in a mask that is closed", low=0, high=64, stage="mask")
+    closing: int = maps.closing_knob("a mask")
     smallest: int = knob(0, "pieces of a mask of fewer cells are left out", low=0, high=4096, stage="mask")
     overlap: str = knob(
         "owner",
@@ -77,7 +78,7 @@ class Settings:
         if self.bootstrap and not parts.walked(parts.walked(self.steps, self.strength), self.bootstrap):
             least = f"{1 / max(parts.walked(self.steps, self.strength), 1):.4g}"
             raise InkoverError(f"bootstrap {self.bootstrap:g} of the walked steps is none: give {least} or more")
-        if self.rule != "fixed" and self.clamp != 0.99:
+        if self.rule != "fixed" and self.clamp != maps.CLAMP:
             raise InkoverError(f"clamp has no effect at rule {self.rule}: leave it out, or give rule=fixed")
 
 
@@ -135,7 +136,8 @@ def _walked(task: Task, changes: Sequence[tuple[int, Concept]], knobs: Settings)
     texts = [task.model.text(region.text) for region in regions]
     if not regions:
         return task.photo
-    photo = tracks.path(task, INVERSION, INVERSION.settings(), levels, source="").latents
+    source = parts.traced_with(_source(task), knobs)
+    photo = tracks.path(task, INVERSION, INVERSION.settings(), levels, source).latents
     x, rest = photo[0], 1 - torch.stack([region.mask for region in regions]).sum(0)
     members = sorted({member for region in regions for member in region.members})
     acting = {k: torch.stack([one.mask for one in regions if k in one.members]).sum(0) for k in members}
@@ -201,6 +203,11 @@ def in_context(change: Concept, said: str) -> Concept:
     start, end = places[0].span()
     text = type(said)(said[:start] + change.text + said[end:])  # it is the photo's text still, to who notes that
     return replace(change, source=said, text=text)
+
+
+def _source(task: Task) -> str:
+    """Return what the photo shows: its own text, or that of the only change. Pieces of several make no text of it."""
+    return task.source or (task.concepts[0].source if len(task.concepts) == 1 else "")
 
 
 def _told(task: Task, members: Sequence[int], changes: Mapping[int, Concept]) -> str:

@@ -102,6 +102,31 @@ def negative_knob() -> Any:
     return knob("", "what the picture shall not show; needs a guidance above 1", stage="edit")
 
 
+class Traced(Protocol):
+    """The knob that says which text the photo is traced with."""
+
+    @property
+    def inversion_prompt(self) -> str: ...
+
+
+EMPTY = "empty"
+
+
+def inversion_prompt_knob(default: str) -> Any:
+    return knob(default, "text the photo is traced with: its own, or none", choices=("source", EMPTY))
+
+
+def traced_with(source: str, knobs: Traced) -> str:
+    """Return the text that a photo is traced with; a choice that is not the usual one needs a source text."""
+    usual = {knob.name: knob.default for knob in knobs_of(type(knobs))}["inversion_prompt"]
+    if not source and knobs.inversion_prompt != usual:
+        raise InkoverError(
+            f"inversion_prompt {knobs.inversion_prompt} has no effect without a source text: "
+            "leave it out, or give the text"
+        )
+    return "" if knobs.inversion_prompt == EMPTY else source
+
+
 def check_traceable(sampler: object) -> None:
     """Refuse a sampler that a traced photo cannot be walked back with, and say why."""
     if sampler in TRACEABLE or sampler not in samplers.names():

@@ -11,7 +11,6 @@ from inkover.attention import words
 from inkover.attention.blend import Looks, looking
 from inkover.attention.maps import Seen, of_words
 from inkover.errors import InkoverError
-from inkover.masks.difference import filled, fixed, rescaled
 from inkover.masks.implicit import enlarged, smoothed
 from inkover.masks.rules import otsu
 from inkover.methods import maps, parts
@@ -31,8 +30,6 @@ class Level:
 
 
 HALF = Level()
-CLAMP, THRESHOLD, MAPS = 0.99, 0.3, 10
-"""DiffEdit's own: the part of a map that is no extreme, the part of that at which a mask begins, and noises."""
 NOISES = 4
 """Looks differ less from noise to noise than what two texts say."""
 LOOKS = "looks"
@@ -72,9 +69,9 @@ def looks_of(task: Task, text: Text) -> Looks:
 def disagreed(task: Task, source: str, target: str) -> Tensor:  # (1, 1, h, w), 0 or 1
     """Return DiffEdit's mask: where two texts disagree about the photo."""
     texts = task.model.text(source), task.model.text(target)
-    with task.watch.stage("mask", MAPS):
-        found = maps.averaged(task, maps.level(task, HALF), *texts, maps.noises(task, MAPS))
-    return filled(fixed(THRESHOLD)(rescaled(found, CLAMP)))
+    with task.watch.stage("mask", maps.NOISES):
+        found = maps.averaged(task, maps.level(task, HALF), *texts, maps.noises(task, maps.NOISES))
+    return maps.cut(found, maps.CLAMP, maps.THRESHOLD, maps.CLOSING).mask
 
 
 def _read(task: Task, sought: str) -> tuple[Text, tuple[int, ...]]:

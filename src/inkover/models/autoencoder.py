@@ -14,17 +14,22 @@ if TYPE_CHECKING:
 @torch.no_grad()
 def encoded(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
     """Return the clean latents (n, c, h/f, w/f), float32, of pixels (n, 3, h, w) in [-1, 1]: the mode."""
-    mode = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode().float()
+    mode = vae.encode(_channels_last(vae, pixels)).latent_dist.mode().float()
     latent: Tensor = (mode - _shift(vae)) * vae.config.scaling_factor
-    return latent
+    return latent.contiguous()
 
 
 @torch.no_grad()
 def decoded(vae: AutoencoderKL, latent: Tensor) -> Tensor:
     """Return the pixels (n, 3, h, w) in [-1, 1], float32, not clamped, of clean latents."""
     code = latent / vae.config.scaling_factor + _shift(vae)
-    pixels: Tensor = vae.decode(code.to(vae.device, vae.dtype)).sample
-    return pixels.float()
+    pixels: Tensor = vae.decode(_channels_last(vae, code)).sample
+    return pixels.float().contiguous()
+
+
+def _channels_last(vae: AutoencoderKL, x: Tensor) -> Tensor:
+    """Return what the autoencoder is shown, its channels side by side: its convolutions then need no second layout."""
+    return x.to(vae.device, vae.dtype, memory_format=torch.channels_last)
 
 
 def factor(vae: AutoencoderKL) -> int:

@@ -48,6 +48,7 @@ def knob(cure: Cure, name: str) -> Any:
         ("drift", "sdedit", "strength", 1.0),
         ("drift", "p2p", "layout", 0.0),
         ("bleeding", "diffedit", "threshold", 0.02),
+        ("bleeding", "diffedit", "closing", 40),
         ("artefacts", "diffedit", "guidance", 35.0),
         ("artefacts", "p2p", "steps", 3),
         ("artefacts", "p2p", "rescale", 0.0),
@@ -143,7 +144,7 @@ def test_what_the_model_does_not_know_asks_for_another_model_and_what_it_does_fo
     )
     known = cured("undrawable", recipe(steps=20)).recipe
     assert known is not None and known.method == "p2p" and known.settings["steps"] == 20
-    assert knob(cured("undrawable", recipe(strength=0.2)), "strength") == 0.8  # first as it is usual
+    assert knob(cured("undrawable", recipe(strength=0.2)), "strength") == 1.0  # first as it is usual
     other = cured("undrawable", replace(recipe(), source="")).recipe
     assert other is not None and other.method == "ddpm-inversion"  # p2p reads the photo's own text
 

@@ -42,8 +42,13 @@ STRONG: tuple[Lean, ...] = (
 )
 """What makes an edit weak, turned too far the other way."""
 NARROW: tuple[Lean, ...] = (("threshold", HIGH, 0.5), ("blend_threshold", HIGH, 0.5))
-WIDE: tuple[Lean, ...] = (("threshold", LOW, 1.6), ("clamp", LOW, 1.0), ("blend_threshold", LOW, 1.6))
-"""A mask that begins at less of its map is wider; at a smaller part that is no extreme, too."""
+WIDE: tuple[Lean, ...] = (
+    ("threshold", LOW, 1.6),
+    ("clamp", LOW, 1.0),
+    ("closing", HIGH, 1.0),
+    ("blend_threshold", LOW, 1.6),
+)
+"""A mask that begins at less of its map is wider; at a smaller part that is no extreme, or with gaps closed, too."""
 HARSH: tuple[Lean, ...] = (
     ("guidance", HIGH, 0.6),
     ("steps", LOW, 2.0),

@@ -8,7 +8,9 @@ confusion table, the rate of false alarms, how often the diagnosis is right for 
 and for those that they never saw, and how often the advised command mends the measure that it aims at.
 
 ``--raw FILE`` keeps every case with its measures, and its pictures beside it; a run that was ended goes on there, and
-a finished one is read again: the table is made by the rules as they are now.
+a finished one is read again: the table is made by the rules as they are now. ``--parts N`` shares cases and scenes out
+among parts that need nothing of each other: N processes can make them, each with a ``--part`` of its own and the same
+FILE. Without ``--part`` all are made or read, and the table is of all.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -173,49 +176,68 @@ WAYS = (
     Way("p2p", "p2p"),
     Way("sdedit in a mask", "sdedit", masked=True),
     Way("ddim in a mask", "ddim", masked=True),
-    Way("ddpm-inversion in a mask", "ddpm-inversion", masked=True, held_out=True),
-    Way("ddpm-inversion", "ddpm-inversion", held_out=True),
+    Way("ddpm-inversion in a mask", "ddpm-inversion", masked=True),
+    Way("ddpm-inversion", "ddpm-inversion"),
     Way("masactrl", "masactrl", held_out=True),
+    Way("flowedit in a mask", "flowedit", masked=True, held_out=True),
+    Way("flowedit", "flowedit", held_out=True),
 )
 MASKED = ("sdedit in a mask", "ddim in a mask")
 ANY = ("diffedit", "p2p", *MASKED)
+NOISE_SPACE = ("ddpm-inversion in a mask", "ddpm-inversion")
+NEW = ("flowedit in a mask",)
 WRONGS = (
     Wrong("strength 0.2", "weak", ("diffedit", *MASKED), turned(strength=0.2)),
     Wrong("guidance 1", "weak", ("diffedit", *MASKED), turned(guidance=1.0, rescale=0.0)),
     Wrong("mask too small", "weak", ("diffedit", *MASKED), shrunk),
+    Wrong("mask shrunk", "weak", ("diffedit",), grown(-14.0)),
     Wrong("threshold 0.95", "weak", ("diffedit",), turned(threshold=0.95, clamp=1.0)),
-    Wrong("guidance at the end alone", "weak", ("diffedit", "p2p", *MASKED), turned(guidance_from=0.85), True),
+    Wrong("guidance at the end alone", "weak", ("diffedit", "p2p", *MASKED), turned(guidance_from=0.85)),
+    Wrong("strength 0.3", "weak", ("p2p", *NOISE_SPACE), turned(strength=0.3)),
+    Wrong("3 steps, half made", "weak", ("diffedit", *MASKED), turned(steps=3)),
     Wrong("everything held", "weak", ("p2p",), turned(cross=1.0, layout=1.0, guidance=1.5), True),
-    Wrong("strength 0.3", "weak", ("p2p", "ddpm-inversion in a mask", "ddpm-inversion"), turned(strength=0.3), True),
-    Wrong("mask shrunk", "weak", ("diffedit",), grown(-14.0), True),
+    Wrong("guidance at the beginning alone", "weak", ("diffedit", "p2p", *MASKED), turned(guidance_to=0.1), True),
+    Wrong("strength 0.2 of a flow", "weak", NEW, turned(strength=0.2), True),
     Wrong("strength 1 everywhere", "drift", MASKED, turned(mask=False, strength=1.0)),
     Wrong("guidance 12 everywhere", "drift", MASKED, turned(mask=False, guidance=12.0, strength=0.9)),
-    Wrong("nothing held", "drift", ("p2p",), turned(cross=0.0, layout=0.0, blend="", align="auto"), True),
-    Wrong("strength 1 in noise space", "drift", ("ddpm-inversion",), turned(strength=1.0), True),
+    Wrong("nothing held", "drift", ("p2p",), turned(cross=0.0, layout=0.0, blend="", align="auto")),
+    Wrong("strength 1 in noise space", "drift", ("ddpm-inversion",), turned(strength=1.0)),
+    Wrong("strength 1 of a flow", "drift", ("flowedit", *NEW), turned(mask=False, strength=1.0), True),
+    Wrong("masactrl left to itself", "drift", ("masactrl",), turned(start=1.0), True),
     Wrong("mask too large", "bleeding", ("diffedit", *MASKED), sprawling),
     Wrong("threshold 0.01", "bleeding", ("diffedit",), turned(threshold=0.01)),
-    Wrong("mask grown", "bleeding", ("diffedit", *MASKED), grown(30.0), True),
+    Wrong("mask grown", "bleeding", ("diffedit", *MASKED), grown(30.0)),
     Wrong("blend threshold 0.03", "bleeding", ("p2p",), turned(blend_threshold=0.03), True),
+    Wrong("clamp 0.5", "bleeding", ("diffedit",), turned(clamp=0.5, threshold=0.1), True),
+    Wrong("mask of a flow too large", "bleeding", NEW, sprawling, True),
     Wrong("guidance 35", "artefacts", ("diffedit", "p2p", "sdedit in a mask"), turned(guidance=35.0, rescale=0.0)),
+    Wrong("guidance 35 of ddim", "artefacts", ("ddim in a mask",), turned(guidance=35.0)),
+    Wrong("guidance 50 in noise space", "artefacts", ("ddpm-inversion in a mask",), turned(guidance=50.0)),
     Wrong("3 steps", "artefacts", ("diffedit", *MASKED), turned(steps=3)),
-    Wrong("guidance 50, noise space", "artefacts", ("ddpm-inversion in a mask",), turned(guidance=50.0), True),
-    Wrong("guidance 35 of ddim", "artefacts", ("ddim in a mask",), turned(guidance=35.0), True),
+    Wrong("guidance 50 of a flow", "artefacts", NEW, turned(guidance=50.0), True),
+    Wrong("5 steps at guidance 15", "artefacts", ("p2p", *MASKED), turned(steps=5, guidance=15.0), True),
     Wrong("inversion ddim", "unfaithful", ANY, turned(inversion="ddim"), instead=repainted(blend="", guidance=7.5)),
     Wrong("4 steps of ddim", "unfaithful", ANY, turned(inversion="ddim", steps=4), instead=repainted(blend="")),
     Wrong("masactrl by ddim", "unfaithful", ("masactrl",), turned(inversion="ddim"), True),
+    Wrong("null-text of 4 steps", "unfaithful", ANY, turned(inversion="null-text", steps=4, iterations=1), True,
+          instead=repainted(blend="")),
     Wrong("make it nicer", "unclear", ANY, said("make it nicer")),
     Wrong("something better", "unclear", ANY, said("something better")),
-    Wrong("improve the picture", "unclear", (*ANY, "ddpm-inversion"), said("please improve the picture a little"),
-          True),
-    Wrong("a beautiful photo", "unclear", ANY, said("a beautiful photo"), True),
+    Wrong("improve the picture", "unclear", (*ANY, "ddpm-inversion"), said("please improve the picture a little")),
+    Wrong("a beautiful photo", "unclear", ANY, said("a beautiful photo")),
+    Wrong("do it again", "unclear", ANY, said("do it again in a cool way"), True),
+    Wrong("the same but different", "unclear", (*ANY, *NEW), said("something different"), True),
     Wrong("rambling of light", "long", ANY, rambling("with snow , bricks , sand and sky , and a wall , a table , "
           "a night scene , a sunset , and marble and cloth of wood")),
     Wrong("rambling of things", "long", ANY, rambling("in the photo of a scene with a table and with the sky and of "
-          "the night and the snow and sand"), True),
+          "the night and the snow and sand")),
+    Wrong("rambling of places", "long", (*ANY, *NEW), rambling("at night with the wall and the bricks and the grass "
+          "and a sky of the sunset with the sand on the table of wood , and a scene of snow"), True),
     Wrong("an elephant", "undrawable", ANY, unknown("elephant")),
     Wrong("a tartan", "undrawable", ANY, unknown("tartan")),
-    Wrong("a castle", "undrawable", (*ANY, "ddpm-inversion"), unknown("castle"), True),
-    Wrong("a helicopter", "undrawable", ANY, unknown("helicopter"), True),
+    Wrong("a castle", "undrawable", (*ANY, "ddpm-inversion"), unknown("castle")),
+    Wrong("a giraffe", "undrawable", (*ANY, *NEW), unknown("giraffe"), True),
+    Wrong("a violin", "undrawable", ANY, unknown("violin"), True),
 )  # fmt: skip
 
 
@@ -250,19 +272,26 @@ NEAR = 27.0
 
 Judged = Callable[[Figures, Figures], bool]  # of the edit as it should be, of the one that was made wrong
 
+
+def _weak(right: Figures, wrong: Figures) -> bool:
+    return right.success and not wrong.wanted and wrong.still > right.still + 3
+
+
 PRESENT: dict[str, Judged] = {
-    "weak": lambda right, wrong: right.success and not wrong.wanted and wrong.still > wrong.inside,
+    "weak": _weak,
     "drift": lambda right, wrong: wrong.outside < min(NEAR - 4, right.outside - 3),
     "bleeding": lambda right, wrong: wrong.outside < min(NEAR - 1, right.outside - 3),
-    "artefacts": lambda right, wrong: right.success and wrong.inside < right.inside - 2,
+    "artefacts": lambda right, wrong: right.success and wrong.inside < right.inside - 3 and not _weak(right, wrong),
     "unfaithful": lambda right, wrong: wrong.outside < min(NEAR - 1, right.outside - 3),
     "unclear": lambda right, wrong: not wrong.wanted,
     "long": lambda right, wrong: right.success and (not wrong.success or wrong.inside < right.inside - 1.5),
     "undrawable": lambda right, wrong: True,
 }
-"""When what was made wrong spoilt an edit: a weak one looks more like the photo than like the true edit, where the edit
-as it should be succeeded; one that drifts, bleeds or does not come back true has lost what is outside the true change,
-by at least 3 dB; artefacts cost 2 dB inside it; of texts, the probe does not find what was wanted."""
+"""When what was made wrong spoilt an edit. Weak: the edit as it should be succeeds, and of this one the probe does not
+find what was wanted, and it left the place nearer to the photo, by 3 dB. Drifting, bleeding, or not coming back true:
+what is outside the true change is lost, by 3 dB and more. Artefacts: 3 dB inside it are lost, and it is not weak. Of
+texts: the probe does not find what was wanted, or 1.5 dB are lost inside. A thing that the model never saw it cannot
+draw, whatever comes out."""
 
 
 def good(right: Figures) -> bool:
@@ -329,7 +358,7 @@ class Raw:
         """Read what an earlier run kept."""
         raw = cls(file, {}, {}, {})
         for line in file.read_text().splitlines() if file.exists() else ():
-            for kind, value in json.loads(line).items():
+            for kind, value in json.loads(line).items() if line.endswith("}}}") else ():  # others broke off
                 raw.add({"made": _made, "advised": _advised, "mended": _mended}[kind](value))
         return raw
 
@@ -346,7 +375,7 @@ class Raw:
         """Remember one thing, also on disk."""
         self.add(one)
         with self.file.open("a") as file:
-            file.write(json.dumps({type(one).__name__.lower(): asdict(one)}) + "\n")
+            file.write("\n" + json.dumps({type(one).__name__.lower(): asdict(one)}))  # at once: others write here too
 
 
 def _made(value: dict[str, Any]) -> Made:
@@ -461,12 +490,18 @@ def quotas(count: int) -> dict[str, int]:
     }
 
 
-def cases(maker: Maker, count: int, seed: int) -> Iterator[Made]:
-    """Yield the cases, in the order of their scenes."""
+def part_of(quota: Mapping[str, int], part: int, parts: int) -> dict[str, int]:
+    """Return a part's own share of the cases."""
+    return {fault: wanted // parts + (part < wanted % parts) for fault, wanted in quota.items()}
+
+
+def cases(maker: Maker, count: int, seed: int, part: int, parts: int) -> Iterator[Made]:
+    """Yield the cases of a part, in the order of their scenes; in each of its blocks are all ways and edits."""
     for number in range(8 * count):
         if all(maker.have[fault] >= wanted for fault, wanted in maker.quota.items()):
             return
-        yield from maker.scene(number, scene(seed, number))
+        if number // (2 * len(WAYS)) % parts == part:
+            yield from maker.scene(number, scene(seed, number))
 
 
 def looked(editor: inkover.Editor, encoder: Encoder, one: Made, pictures: Path) -> Advised:
@@ -596,8 +631,13 @@ def rows(given: argparse.Namespace, raw: Raw, pictures: Path) -> Iterator[Row]:
     """Make the cases, ask for advice on each, and do what it says."""
     editor = inkover.Editor.load("tabletop", remember=False, dtype="bfloat16")
     judging, encoder = probe.load(folder()), clip.load("tabletop")
-    maker = Maker(editor, judging, raw, pictures, quotas(given.cases), Counter(), Counter())
-    for one in cases(maker, given.cases, given.seed):
+
+    def part(number: int) -> Iterator[Made]:
+        quota = part_of(quotas(given.cases), number, given.parts)
+        maker = Maker(editor, judging, raw, pictures, quota, Counter(), Counter())
+        return cases(maker, given.cases, given.seed, number, given.parts)
+
+    for one in chain.from_iterable(map(part, range(given.parts) if given.part is None else [given.part])):
         if one.stem not in raw.advised:
             raw.keep(looked(editor, encoder, one, pictures))
             print("a", end="", file=sys.stderr, flush=True)
@@ -625,10 +665,14 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--raw", type=Path, help="keep what was made, and go on there")
+    parser.add_argument("--parts", type=int, default=1, help="into how many parts the cases are shared out")
+    parser.add_argument("--part", type=int, help="from 0: make this one alone")
     parser.add_argument("--no-mending", action="store_true", help="leave the advised commands alone")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--wrong", action="store_true", help="list every case that was told wrongly")
     given = parser.parse_args()
+    if given.parts < 1 or given.part not in (None, *range(given.parts)):
+        parser.error(f"part {given.part} of {given.parts}: give --parts from 1, and --part from 0 to one less")
     torch.set_num_threads(given.threads)
     with tempfile.TemporaryDirectory() as away:
         raw = Raw.read(given.raw or Path(away) / "raw.jsonl")

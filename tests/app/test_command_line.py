@@ -115,3 +115,7 @@ def test_every_method_has_its_usual_command(photo: Path, monkeypatch: pytest.Mon
         said = command(recipe(photo, name), photo, Path("o.png"), Path("o.json"))
         assert "--set" not in said and "--strength" not in said and name in said
         assert wish(parsed(said, monkeypatch)[0]).method.name == name
+
+
+def test_a_photo_whose_name_begins_as_an_option_is_still_a_photo(photo: Path) -> None:
+    assert command(recipe(photo), Path("./-photo.png"), Path("-o.png"), Path("r.json"))[2] == "./-photo.png"

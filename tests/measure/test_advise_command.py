@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from PIL import Image
 
 from inkover.app.cli import run
 from inkover.masks.files import write_mask
+from inkover.measure import advice
 from inkover.tabletop.edits import case
 
 EDIT = case("recolour", 1, 0, 1)
@@ -77,11 +80,10 @@ def test_the_true_edit_has_nothing_to_mend_and_people_are_told_so(
 def test_an_order_is_unclear_and_is_turned_into_a_description(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kind = EDIT.before.things[0].kind
     asked = edited(files, "order", "--to", f"make the {kind} {EDIT.wanted}", "--method", "sdedit", "--steps", "4")
-    first = advised(capsys, *asked)["faults"][0]
-    assert first["fault"] == "unclear" and f"{EDIT.wanted} {kind}" in first["command"]
     assert run(["advise", *asked, "--quiet", "--no-cache"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("unclear: ") and said[2].startswith("  inkover edit ")
+    assert f"{EDIT.wanted} {kind}" in said[2]
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -121,3 +123,92 @@ def test_several_changes_and_another_model_are_refused(
     made["model"]["hash"] = "0" * 64
     (tmp_path / "model.json").write_text(json.dumps(made))
     assert "weights" in refused(capsys, photo, picture, "--recipe", str(tmp_path / "model.json"), "--quiet")
+
+
+def test_a_command_has_odd_names_as_a_shell_reads_them(
+    files: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / 'it\'s a "folder"; $HOME'
+    odd.mkdir()
+    monkeypatch.chdir(odd)
+    shutil.copy(files / "photo.png", "-to edit.png")
+    options = ("--method", "sdedit", "--strength", "0.1", "--steps", "8", "--seed", "3", "--quiet", "--no-cache")
+    texts = ("--from", EDIT.source, "--to", EDIT.target)
+    assert run(["edit", "./-to edit.png", *texts, *options, "-o", "a \\ b.png", "--record", "a 'b'.json"]) == 0
+    found = advised(capsys, "./-to edit.png", "a \\ b.png", "--recipe", "a 'b'.json")
+    first = found["faults"][0]
+    assert shlex.split(first["command"]) == first["arguments"]
+    assert run([*first["arguments"][1:], "--steps", "2", "--quiet", "--no-cache"]) == 0
+    assert Path("a \\ b-2.png").is_file() and Path("a 'b'-2.json").is_file()
+
+
+def test_one_file_for_both_photos_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo, _, _, record = edited(files, "plain", "--method", "sdedit", "--steps", "2")
+    assert "are one file" in refused(capsys, photo, photo, "--recipe", record)
+    swapped = refused(capsys, str(files / "plain.png"), photo, "--recipe", record)
+    assert "another photo" in swapped and photo in swapped
+
+
+def test_a_copy_of_the_photo_is_a_weak_edit(files: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    photo, _, _, record = edited(files, "plain", "--method", "sdedit", "--steps", "2")
+    copy = str(shutil.copy(photo, tmp_path / "copy.png"))
+    found = advised(capsys, photo, copy, "--recipe", record)
+    assert [one["fault"] for one in found["faults"]] == ["weak"] and found["faults"][0]["confidence"] == 1
+    assert (found["measures"]["covered"], found["measures"]["spilled"], found["measures"]["turned"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"method": "diffedti"}, "diffedit"),
+        ({"target": ""}, "target"),
+        ({"settings": {"steps": 2}}, "lacks"),
+        ({"settings": {"steps": "two"}}, "steps"),
+        ({"mask": {"file": "masks\\mask.png", "sha256": "0"}}, "masks\\mask.png: no such file"),
+        ({"where": "grow(ball"}, "grow(ball"),
+        ({"photo": 3}, "expected an object"),
+    ],
+)
+def test_a_recipe_that_could_not_be_made_again_is_refused_in_a_line(
+    files: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    photo, picture, _, record = edited(files, "plain", "--method", "sdedit", "--steps", "2")
+    broken = tmp_path / "broken.json"
+    broken.write_text(json.dumps(json.loads(Path(record).read_text()) | change))
+    error = refused(capsys, photo, picture, "--recipe", str(broken))
+    assert said in error and str(broken) in error
+    assert list(tmp_path.iterdir()) == [broken]
+
+
+def test_no_recipe_at_all_is_refused_in_a_line(files: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    photo, picture, _, record = edited(files, "plain", "--method", "sdedit", "--steps", "2")
+    text = Path(record).read_text()
+    for number, content in enumerate((b"", text[:99].encode(), b"[1]", b"\xff\xfe", b"[" * 99999)):
+        (tmp_path / f"{number}.json").write_bytes(content)
+        assert "--record" in refused(capsys, photo, picture, "--recipe", str(tmp_path / f"{number}.json"))
+    assert "--record" in refused(capsys, photo, picture, "--recipe", str(tmp_path))
+
+
+def test_what_is_advised_is_written_under_names_that_edit_writes(tmp_path: Path) -> None:
+    def names(edited: str, recipe: str = "edit.json", transparent: bool = False) -> tuple[str, str]:
+        found = advice.beside(Path("photo.png"), tmp_path / edited, tmp_path / recipe, transparent)
+        assert found.output.parent == found.record.parent == tmp_path and found.photo == Path("photo.png")
+        return found.output.name, found.record.name
+
+    assert names("a.jpg") == ("a-2.jpg", "edit-2.json")
+    (tmp_path / "a-2.jpg").touch()
+    (tmp_path / "a-3.jpg").symlink_to(tmp_path / "gone")
+    assert names("a.jpg")[0] == "a-4.jpg"
+    assert names("a.gif", "recipe.txt") == ("a-2.png", "recipe-2.json")
+    assert names("a", "recipe") == ("a-2.png", "recipe-2.json")
+    assert names("b.jpeg", transparent=True)[0] == "b-2.png" and names("b.webp", transparent=True)[0] == "b-2.webp"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root can write anywhere")
+def test_where_nothing_can_be_written_the_working_folder_is_taken(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        found = advice.beside(Path("photo.png"), tmp_path / "a.png", tmp_path / "edit.json")
+    finally:
+        tmp_path.chmod(0o700)
+    assert (found.output, found.record) == (Path("a-2.png"), Path("edit-2.json"))

@@ -48,6 +48,7 @@ def knob(cure: Cure, name: str) -> Any:
         ("drift", "sdedit", "strength", 1.0),
         ("drift", "p2p", "layout", 0.0),
         ("bleeding", "diffedit", "threshold", 0.02),
+        ("bleeding", "diffedit", "closing", 40),
         ("artefacts", "diffedit", "guidance", 35.0),
         ("artefacts", "p2p", "steps", 3),
         ("artefacts", "p2p", "rescale", 0.0),
@@ -115,6 +116,15 @@ def test_what_drifts_gets_a_mask_and_what_bleeds_a_tighter_one() -> None:
     assert grown is not None and grown.grow == 0 and not grown.where
 
 
+def test_weights_of_words_are_no_part_of_a_mask_in_words_and_windows_are_not_steered() -> None:
+    weighed = cured("drift", replace(recipe("sdedit"), target="a (blue:1.5) ball")).recipe
+    assert weighed is not None and weighed.where == 'grow(differs("a red ball", "a blue ball"), 2)'
+    other = cured("undrawable", replace(recipe("sdedit"), windows=True)).recipe
+    assert other is not None and other.method == "diffedit" and other.windows
+    plain = cured("undrawable", replace(recipe("p2p"), target="a (blue:1.5) ball")).recipe
+    assert plain is not None and (plain.method, plain.target) == ("diffedit", "a blue ball")  # which weighs no words
+
+
 def test_texts_are_mended_in_words() -> None:
     order = cured("unclear", replace(recipe(), target="make the ball green")).recipe
     assert order is not None and order.target == "a green ball"
@@ -134,6 +144,7 @@ def test_what_the_model_does_not_know_asks_for_another_model_and_what_it_does_fo
     )
     known = cured("undrawable", recipe(steps=20)).recipe
     assert known is not None and known.method == "p2p" and known.settings["steps"] == 20
+    assert knob(cured("undrawable", recipe(strength=0.2)), "strength") == 1.0  # first as it is usual
     other = cured("undrawable", replace(recipe(), source="")).recipe
     assert other is not None and other.method == "ddpm-inversion"  # p2p reads the photo's own text
 

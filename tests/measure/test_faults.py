@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
 from inkover.attention.words import Tokens
 from inkover.measure import cures
 from inkover.measure.advice import measures
-from inkover.measure.faults import RULES, Limit, Measures, Rule, found
+from inkover.measure.faults import RULES, Limit, Measures, Rule, found, told
 from inkover.measure.phrasing import Phrasing
 from inkover.measure.phrasing import read as read_phrasing
 from inkover.measure.signs import Signs
@@ -27,7 +27,7 @@ def beyond(limit: Limit) -> float:
     return limit.value + limit.span * (1 if limit.side == "above" else -1)
 
 
-def told(figures: Measures) -> list[str]:
+def names(figures: Measures) -> list[str]:
     return [one.rule.fault for one in found(figures)]
 
 
@@ -43,36 +43,43 @@ CASES = [(rule, k) for rule in RULES for k in range(len(rule.signs))]
 
 
 @pytest.mark.parametrize(("rule", "k"), CASES, ids=[f"{rule.fault}-{k}" for rule, k in CASES])
-def test_each_rule_fires_when_all_its_limits_are_crossed_and_not_before(rule: Rule, k: int) -> None:
-    limits = rule.signs[k]
-    crossed = GOOD | {limit.measure: beyond(limit) for limit in limits}
-    first = found(crossed)[0]
-    assert first.rule.fault == rule.fault and first.confidence == 1 and first.aim[0] in rule.aim
-    assert {limit.measure for limit in first.because} <= crossed.keys()
-    for limit in limits:
-        if limit.crossed(GOOD) is None:  # one short of it
-            assert rule.fault not in told(crossed | {limit.measure: limit.value})
+def test_each_set_of_limits_tells_when_all_are_crossed_and_not_before(rule: Rule, k: int) -> None:
+    alone = replace(rule, signs=(rule.signs[k],))
+    crossed = GOOD | {limit.measure: beyond(limit) for limit in rule.signs[k]}
+    one = told(alone, crossed)
+    assert one is not None and one.confidence == 1 and one.because == rule.signs[k] and one.aim[0] in rule.aim
+    assert found(crossed), "and so there is something to mend"
+    for limit in rule.signs[k]:
+        assert told(alone, crossed | {limit.measure: limit.value}) is None
+        assert told(alone, crossed | {limit.measure: None}) is None
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.fault)
-def test_confidence_grows_with_the_distance(rule: Rule) -> None:
-    limits, last = rule.signs[0], 0.0
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.fault}: {rule.says}")
+def test_a_rule_is_told_first_by_measures_that_cross_it_alone(rule: Rule) -> None:
+    assert any(
+        found(GOOD | {limit.measure: beyond(limit) for limit in limits})[0].rule is rule for limits in rule.signs
+    )
+
+
+@pytest.mark.parametrize(("rule", "k"), CASES, ids=[f"{rule.fault}-{k}" for rule, k in CASES])
+def test_confidence_grows_with_the_distance(rule: Rule, k: int) -> None:
+    alone, last = replace(rule, signs=(rule.signs[k],)), 0.0
     for share in (0.1, 0.5, 1.0, 3.0):
-        figures = GOOD | {one.measure: one.value + share * (beyond(one) - one.value) for one in limits}
-        now = found(figures)[0].confidence
-        assert last <= now <= 1 and now >= 0.5
-        last = now
+        figures = GOOD | {one.measure: one.value + share * (beyond(one) - one.value) for one in rule.signs[k]}
+        one = told(alone, figures)
+        assert one is not None and max(0.5, last) <= one.confidence <= 1
+        last = one.confidence
 
 
 def test_what_follows_from_a_fault_is_not_told_beside_it() -> None:
-    assert told(GOOD | {"orders": 1.0, "spilled": 0.9, "unknown": 2.0}) == ["unclear"]
-    assert told(GOOD | {"spilled": 0.9, "lost": 20.0, "bounded": 0.0}) == ["unfaithful"]
-    assert told(GOOD | {"spilled": 0.9, "bounded": 0.0}) == ["drift"]
-    assert told(GOOD | {"spilled": 0.9}) == ["bleeding"]
+    assert names(GOOD | {"orders": 1.0, "spilled": 0.9, "unknown": 2.0}) == ["unclear"]
+    assert names(GOOD | {"spilled": 0.9, "lost": 20.0, "bounded": 0.0}) == ["unfaithful"]
+    assert names(GOOD | {"spilled": 0.9, "bounded": 0.0}) == ["drift"]
+    assert names(GOOD | {"spilled": 0.9}) == ["bleeding"]
 
 
 def test_two_faults_of_a_text_are_both_told() -> None:
-    assert told(GOOD | {"fullness": 1.0, "unknown": 1.0}) == ["undrawable", "long"]
+    assert names(GOOD | {"fullness": 1.0, "unknown": 1.0}) == ["undrawable", "long"]
 
 
 def test_every_rule_looks_at_measures_that_there_are_and_has_a_cure() -> None:

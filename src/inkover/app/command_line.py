@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,14 @@ def command(recipe: Recipe, photo: Path, output: Path, record: Path) -> tuple[st
     if recipe.edits:
         raise InkoverError("the recipe makes several changes: ask about one of them, made alone with --from and --to")
     return (
-        "inkover", "edit", str(photo), *_texts(recipe), *_place(recipe), *_knobs(recipe), *_model(recipe),
+        "inkover", "edit", _no_option(photo), *_texts(recipe), *_place(recipe), *_knobs(recipe), *_model(recipe),
         "-o", str(output), "--record", str(record),
     )  # fmt: skip
+
+
+def _no_option(file: Path) -> str:
+    """Return a file's name as no command line takes it for an option."""
+    return os.path.join(os.curdir, file) if str(file).startswith("-") else str(file)
 
 
 def _texts(recipe: Recipe) -> Iterator[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inkover import photo as photos
 from inkover.app import command_line, files
 from inkover.app.config import EMBEDDED
 from inkover.app.recipe import File, Recipe
@@ -120,10 +122,20 @@ def typed(command: tuple[str, ...]) -> str:
     return shlex.join(command)
 
 
+def beside(photo: Path, edited: Path, recipe: Path, transparent: bool = False) -> Targets:
+    """Return files that an advised command can write: names beside the edited photo and its recipe, with suffixes that
+    ``inkover edit`` writes; of a ``transparent`` photo no JPEG."""
+    suffix = photos.default_output(edited).suffix
+    if transparent and photos.format_of(Path(f"edited{suffix}")) == "JPEG":
+        suffix = ".png"
+    return Targets(photo, unused(edited.with_suffix(suffix)), unused(recipe.with_suffix(".json")))
+
+
 def unused(path: Path) -> Path:
-    """Return a name beside a file that none has yet: NAME-2.EXT, NAME-3.EXT ..."""
-    number = 2
-    while (found := files.numbered(path, number)).exists():
+    """Return a name beside a file that none has yet: NAME-2.EXT, NAME-3.EXT ...; in the working folder where the
+    file's own cannot be written."""
+    number, path = 2, path if os.access(path.parent, os.W_OK | os.X_OK) else Path(path.name)
+    while os.path.lexists(found := files.numbered(path, number)):
         number += 1
     return found
 

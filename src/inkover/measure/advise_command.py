@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inkover.app import asked, config, inputs, loading, progress
+from inkover.app import asked, config, files, inputs, loading, progress
 from inkover.app.recipe import Recipe
 from inkover.app.request import Engine, Manner
 from inkover.errors import InkoverError
 from inkover.measure import advice, score_command
-from inkover.measure.advice import Advice, Piece, Targets
+from inkover.measure.advice import Advice, Piece
 from inkover.photo import Photo
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def run(ask: Ask, engine: Engine, manner: Manner) -> None:
     recipe = _recipe(ask)
     before, after, mask = score_command.read_pair(ask.photo, ask.edited, ask.mask, ask.max_pixels)
     _check_photo(recipe, before, ask)
-    targets = Targets(ask.photo, advice.unused(ask.edited), advice.unused(ask.recipe or Path("edit.json")))
+    _check_recipe(recipe, before, ask)
+    targets = advice.beside(ask.photo, ask.edited, ask.recipe or Path("edit.json"), before.alpha is not None)
     with progress.shown(manner.quiet) as show:
         editor = loading.editor(engine, config.defaults(), recipe, show)
         asked.check_weights(recipe, editor.weights)
@@ -58,6 +59,8 @@ def _recipe(ask: Ask) -> Recipe:
         )
     if ask.clip is not None and not ask.clip.strip():
         raise InkoverError("--clip is empty: give the folder of a CLIP, or --clip tabletop, or leave it out")
+    if files.same(ask.photo, ask.edited):
+        raise InkoverError(f"{ask.photo} and {ask.edited} are one file: give the photo, and then what edit made of it")
     recipe = Recipe.read(ask.recipe)
     if recipe.edits:
         raise InkoverError(
@@ -74,6 +77,16 @@ def _check_photo(recipe: Recipe, photo: Photo, ask: Ask) -> None:
         raise InkoverError(
             f"{ask.recipe} is of another photo ({made}), not of {ask.photo}: hand over its own photo, as it was then"
         )
+
+
+def _check_recipe(recipe: Recipe, photo: Photo, ask: Ask) -> None:
+    """Refuse a recipe that could not be made again, its mask included: no command would mend it."""
+    try:
+        asked.from_recipe(recipe, photo)
+        if recipe.mask is not None and recipe.mask.file is not None:
+            asked.recipe_mask(recipe, None, photo.size)
+    except InkoverError as error:
+        raise InkoverError(f"{ask.recipe} cannot be made again, and so not be mended: {error}") from error
 
 
 def _clip(name: str | None, model: str, recipe: Recipe, manner: Manner) -> Encoder | None:

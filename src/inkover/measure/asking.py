@@ -78,7 +78,7 @@ def _errors(model: Counted, photo: Photo, source: str, target: str) -> Tensor:  
     """Return the mean squared error of the noise that is foreseen, over levels and noises."""
     texts = {"source": model.text(source), "target": model.text(target)}
     levels, latent = model.levels(STEPS), flow.whole(model, photo).latent
-    total = torch.zeros((2, *latent.shape[-2:]), dtype=torch.float64, device=latent.device)
+    total = torch.zeros((2, *latent.shape[-2:]), device=latent.device)
     for share in LEVELS:
         at = levels[round((1 - share) * STEPS)]
         for k in range(NOISES):
@@ -103,6 +103,7 @@ def back(editor: Editor, recipe: Recipe, photo: Photo) -> Back:
     known = [knob.name for knob in knobs(inversion.settings) if knob.name not in EDGES]
     own: dict[str, Any] = {knob: getattr(settings, knob) for knob in known if hasattr(settings, knob)}
     guidance = settings.guidance if own_choice and not inversion.use.selfless else None
-    way = tracing.way(recipe.source, name, settings.steps, settings.strength, guidance, 0, own)
+    source = recipe.source if getattr(settings, "inversion_prompt", "source") == "source" else ""
+    way = tracing.way(source, name, settings.steps, settings.strength, guidance, 0, own)
     traced = editor.trace(way, photo, Meter())
     return Back(min(traced.psnr_autoencoder, BEST) - min(traced.psnr, BEST), sum(traced.samples.values()))

@@ -8,6 +8,7 @@ from typing import Any
 
 from inkover import methods
 from inkover.app.recipe import File, Recipe
+from inkover.attention import emphasis
 from inkover.errors import InkoverError
 from inkover.knobs import Knob
 from inkover.measure import phrasing
@@ -41,8 +42,13 @@ STRONG: tuple[Lean, ...] = (
 )
 """What makes an edit weak, turned too far the other way."""
 NARROW: tuple[Lean, ...] = (("threshold", HIGH, 0.5), ("blend_threshold", HIGH, 0.5))
-WIDE: tuple[Lean, ...] = (("threshold", LOW, 1.6), ("clamp", LOW, 1.0), ("blend_threshold", LOW, 1.6))
-"""A mask that begins at less of its map is wider; at a smaller part that is no extreme, too."""
+WIDE: tuple[Lean, ...] = (
+    ("threshold", LOW, 1.6),
+    ("clamp", LOW, 1.0),
+    ("closing", HIGH, 1.0),
+    ("blend_threshold", LOW, 1.6),
+)
+"""A mask that begins at less of its map is wider; at a smaller part that is no extreme, or with gaps closed, too."""
 HARSH: tuple[Lean, ...] = (
     ("guidance", HIGH, 0.6),
     ("steps", LOW, 2.0),
@@ -159,9 +165,13 @@ def long(case: Case) -> Cure:
 
 
 def undrawable(case: Case) -> Cure:
-    """The word that was meant, where the model has one so spelled; else another model, or another method."""
+    """The word that was meant, where the model has one so spelled, else another model; of words that it knows what
+    makes an edit weak back to its default, and else another method."""
     recipe, unknown = case.recipe, case.phrasing.unknown
     if not unknown:
+        stronger = _turned(recipe, WEAK, step=False)
+        if stronger != recipe:
+            return _said(f"Let the words have more of it: {_changes(recipe, stronger)}.", stronger)
         other = _another(recipe)
         return _said(f"The method does not manage this edit here: try method {other.method}.", other)
     named = ", ".join(repr(word) for word in unknown)
@@ -214,7 +224,7 @@ def _masked(case: Case) -> Recipe:
     recipe = replace(_set(recipe, **usual), grow=0.0, feather=0.0)
     if case.mask is not None:
         return replace(recipe, mask=case.mask, where="", places=())
-    texts = [_quoted(text) for text in (recipe.source, recipe.target) if text]
+    texts = [_quoted(emphasis.parse(text).text) for text in (recipe.source, recipe.target) if text]
     place = f"differs({', '.join(texts)})" if recipe.source else f"noise({texts[0]})"
     return replace(recipe, mask=None, places=(), where=f"grow({place}, {max(1, round(case.side / 64))})")
 
@@ -225,12 +235,21 @@ def _quoted(text: str) -> str:
 
 def _another(recipe: Recipe) -> Recipe:
     """Return the recipe by another method at its defaults: one that reads the photo's text, if there is one."""
-    order = ("p2p", "diffedit") if recipe.source else ("diffedit", "ddpm-inversion")
+    able = recipe.source and not recipe.windows  # windows would each see their own attention alone
+    order = ("p2p", "diffedit") if able else ("diffedit", "ddpm-inversion")
     name = next(name for name in order if name != recipe.method)
     method = methods.get(name)
     kept = {name: recipe.settings[name] for name in ("steps", "negative") if name in recipe.settings}
     usual = _defaults(method)
-    return replace(recipe, method=name, settings=usual | kept, grow=recipe.grow if _given(recipe) else 0.0, feather=0.0)
+    target = recipe.target if method.weighs else emphasis.parse(recipe.target).text
+    return replace(
+        recipe,
+        method=name,
+        target=target,
+        settings=usual | kept,
+        grow=recipe.grow if _given(recipe) else 0.0,
+        feather=0.0,
+    )
 
 
 def _turned(recipe: Recipe, leans: tuple[Lean, ...], step: bool = True) -> Recipe:

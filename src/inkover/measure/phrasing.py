@@ -70,7 +70,7 @@ def _crumbs(tokens: Tokens, start: int, end: int) -> bool:
     return len(pieces) > 1 and letters / len(pieces) < PIECE
 
 
-LONG = 0.8
+LONG = 0.75
 """The part of what a model reads that a text may fill before it is too long."""
 _TURN = re.compile(
     r"(?:turn|change|convert|transform|make|replace|swap) (?P<was>.+?) (?:into|with|by|for|to(?= an? )) (?P<new>.+)"

@@ -181,6 +181,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--study", choices=tuple(STUDIES), default="ways")
+    parser.add_argument("--ways", nargs="+", help="these of the study alone")
     parser.add_argument("--kind", choices=("two", "touching"), default="two")
     parser.add_argument("--cases", type=int, default=16)
     parser.add_argument("--skip", type=int, default=0)
@@ -194,11 +195,15 @@ def main() -> None:
         lines = [line for path in given.join for line in path.read_text().splitlines()]
         print(shown([Trial(**json.loads(line)) for line in lines]))
         return
+    ways = STUDIES[given.study]
+    if unknown := [name for name in given.ways or () if name not in ways]:
+        parser.error(f"study {given.study} has no way {unknown[0]!r}: give some of {', '.join(map(repr, ways))}")
     torch.set_num_threads(given.threads)
     editor = inkover.Editor.load("tabletop", remember=False, dtype=given.dtype)
     found = list[Trial]()
     numbers = range(given.skip, given.skip + given.cases)
-    for trial in trials(editor, STUDIES[given.study], given.kind, numbers, given.seed):
+    chosen = {name: way for name, way in ways.items() if not given.ways or name in given.ways}
+    for trial in trials(editor, chosen, given.kind, numbers, given.seed):
         found.append(trial)
         print(".", end="", file=sys.stderr, flush=True)
         if given.raw is not None:

@@ -16,7 +16,7 @@ from inkover.app.progress import shown
 
 HERE = Path(__file__).parent
 OUT = HERE.parent / "demo"
-PHOTO, WAS, BECOMES = "bottle-and-ball.jpg", "yellow", "red"
+PHOTO, WAS, BECOMES = "duck-and-cone.jpg", "pink", "blue"
 
 
 def side_by_side(before: Path, after: Path, out: Path, height: int = 512) -> None:

@@ -56,8 +56,9 @@ def grid(model: Model) -> Levels:
 
 
 def encoded(task: Task) -> tuple[Tensor, ...]:
-    """Return the photo on its way into noise, as DDIM traces it without words."""
-    return tuple(tracks.path(task, diffedit.INVERSION, diffedit.INVERSION.settings(), grid(task.model), "").latents)
+    """Return the photo on its way into noise, as DiffEdit traces it."""
+    source = parts.traced_with(task.source, KNOBS)
+    return tuple(tracks.path(task, diffedit.INVERSION, diffedit.INVERSION.settings(), grid(task.model), source).latents)
 
 
 def under_noise(task: Task) -> tuple[Tensor, ...]:

@@ -127,7 +127,7 @@ RULES: tuple[Rule, ...] = (
         ((LOOSE, BOUND),),
         "There is a mask, and it lets a change out of the place where the texts say that it is.",
         {"spilled": "below"},
-        ("artefacts", "weak", "undrawable"),
+        ("weak", "undrawable"),
     ),
     Rule(
         "weak",
@@ -139,7 +139,7 @@ RULES: tuple[Rule, ...] = (
         ),
         "Little of its place changed visibly, or the model, or it and CLIP, do not take it for what the text says.",
         {"covered": "above", "turned": "above"},
-        ("artefacts", "undrawable"),
+        ("undrawable",),
     ),
     Rule(
         "undrawable",

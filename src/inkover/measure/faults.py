@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from inkover.measure.phrasing import LONG
+
 Side = Literal["above", "below"]
 Measures = Mapping[str, float | None]
 
@@ -86,7 +88,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "long",
         "The text is too long: what shall change is lost in it.",
-        ((Limit("fullness", "above", 0.75, 0.2),),),
+        ((Limit("fullness", "above", LONG, 0.2),),),
         "The more a text says, the less each of its words has of the model's attention; near the end of what a model "
         "reads there is little that was ever trained.",
         {"clip_turned_near": "above", "turned": "above"},

@@ -175,6 +175,16 @@ def test_a_file_where_the_pictures_are_to_be_is_refused_before_the_run(
     assert f"{tmp_path / 'pictures'} is no folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["report.csv", "report.html", "pictures/holiday.png"])
+def test_what_is_of_no_run_is_not_taken_away(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / name).write_bytes(b"the user's own")
+    assert run([*ASKED, "-o", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert name in told and "another -o" in told and len(told.splitlines()) == 1
+    assert (tmp_path / name).read_bytes() == b"the user's own"
+
+
 def test_there_must_be_a_run_to_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*ASKED, "-o", str(tmp_path), "--resume"]) == 2
     assert "there is no run" in capsys.readouterr().err

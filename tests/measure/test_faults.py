@@ -78,6 +78,11 @@ def test_what_follows_from_a_fault_is_not_told_beside_it() -> None:
     assert names(GOOD | {"spilled": 0.9}) == ["bleeding"]
 
 
+def test_a_rule_hides_only_what_is_looked_for_after_it() -> None:
+    for k, rule in enumerate(RULES):
+        assert {*rule.hides} <= {later.fault for later in RULES[k + 1 :]}, rule.fault
+
+
 def test_two_faults_of_a_text_are_both_told() -> None:
     assert names(GOOD | {"fullness": 1.0, "unknown": 1.0}) == ["undrawable", "long"]
 

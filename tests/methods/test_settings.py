@@ -129,7 +129,7 @@ def test_a_setting_of_the_automatic_mask_is_refused_beside_a_given_mask() -> Non
     with pytest.raises(InkoverError, match="area_min shapes the automatic mask, but a mask is given"):
         build(TOY, {"area-min": 0.5}, masked=True)
     assert build(TOY, {"count": 2}, masked=True) == Toy(2)
-    for own in ("noises", "mask_strength", "clamp", "threshold"):
+    for own in ("noises", "mask_strength", "clamp", "threshold", "closing"):
         default = getattr(build(methods.get("diffedit"), {}), own)
         with pytest.raises(InkoverError, match=own):
             build(methods.get("diffedit"), {own: default}, masked=True)
@@ -142,10 +142,11 @@ def test_a_mask_strength_of_no_step_is_refused() -> None:
 
 
 def test_a_knob_of_the_edit_is_refused_where_only_the_mask_is_looked_for() -> None:
-    for own in ("strength", "guidance", "negative"):
-        default = getattr(build(methods.get("diffedit"), {}), own)
-        with pytest.raises(InkoverError, match="shapes the edit"):
-            build(methods.get("diffedit"), {own: default}, looking=True)
+    for own in ("strength", "guidance", "negative", "inversion_prompt"):
+        for name in ("diffedit", "multi-diffedit"):
+            default = getattr(build(methods.get(name), {}), own)
+            with pytest.raises(InkoverError, match="shapes the edit"):
+                build(methods.get(name), {own: default}, looking=True)
     assert build(methods.get("diffedit"), {"threshold": 0.4}, looking=True).threshold == 0.4
 
 

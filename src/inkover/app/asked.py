@@ -190,7 +190,8 @@ def from_recipe(recipe: Recipe, photo: Photo) -> Wish:
     made = build(method, recipe.settings)
     missing = [knob.name for knob in knobs(method.settings) if knob.name not in recipe.settings]
     if missing:
-        raise InkoverError(f"the recipe lacks {', '.join(missing)} in settings: hand a file made by --record")
+        lacking = f"the recipe lacks {', '.join(missing)} in settings, which this version has"
+        raise InkoverError(f"{lacking}: hand a file that its own --record made, or make the edit anew")
     several = [edits.again(change) for change in recipe.edits]
     written = prompts(recipe.source, recipe.target, several)
     texts = weighed(method, *written)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from inkover.measure.phrasing import LONG
+
 Side = Literal["above", "below"]
 Measures = Mapping[str, float | None]
 
@@ -86,7 +88,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "long",
         "The text is too long: what shall change is lost in it.",
-        ((Limit("fullness", "above", 0.75, 0.2),),),
+        ((Limit("fullness", "above", LONG, 0.2),),),
         "The more a text says, the less each of its words has of the model's attention; near the end of what a model "
         "reads there is little that was ever trained.",
         {"clip_turned_near": "above", "turned": "above"},
@@ -127,7 +129,7 @@ RULES: tuple[Rule, ...] = (
         ((LOOSE, BOUND),),
         "There is a mask, and it lets a change out of the place where the texts say that it is.",
         {"spilled": "below"},
-        ("artefacts", "weak", "undrawable"),
+        ("weak", "undrawable"),
     ),
     Rule(
         "weak",
@@ -139,7 +141,7 @@ RULES: tuple[Rule, ...] = (
         ),
         "Little of its place changed visibly, or the model, or it and CLIP, do not take it for what the text says.",
         {"covered": "above", "turned": "above"},
-        ("artefacts", "undrawable"),
+        ("undrawable",),
     ),
     Rule(
         "undrawable",

@@ -95,7 +95,8 @@ def check_folder(folder: Path, resume: bool, force: bool, settings: Mapping[str,
     ``force`` begins anew in a folder that holds a run; ``settings`` say which contact sheets there will be.
     """
     try:
-        made = [folder / name for name in (TRIALS, REPORT) if (folder / name).exists()]
+        made = [folder / name for name in (TRIALS, REPORT, TABLE, PAGE) if (folder / name).exists()]
+        strange = () if made else tuple((folder / PICTURES).glob("*.png"))
         _check_room(folder)
         _check_names(folder, settings)
     except OSError as error:
@@ -105,6 +106,8 @@ def check_folder(folder: Path, resume: bool, force: bool, settings: Mapping[str,
     if made and not (resume or force):
         more = "add --resume to go on with it, " if folder / TRIALS in made else ""
         raise InkoverError(f"{folder} holds a run ({made[0].name}): {more}--force to begin anew, or another -o")
+    if strange:  # a run that begins takes all pictures there away, and these are not its own
+        raise InkoverError(f"{strange[0]} is of no run, and a run clears that folder: move it, or give another -o")
 
 
 def _check_room(folder: Path) -> None:

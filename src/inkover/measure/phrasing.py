@@ -71,7 +71,7 @@ def _crumbs(tokens: Tokens, start: int, end: int) -> bool:
 
 
 LONG = 0.75
-"""The part of what a model reads that a text may fill before it is too long."""
+"""The part of what a model reads that a text may fill before it is too long: a limit of the rules, and of the cure."""
 _TURN = re.compile(
     r"(?:turn|change|convert|transform|make|replace|swap) (?P<was>.+?) (?:into|with|by|for|to(?= an? )) (?P<new>.+)"
 )

@@ -113,7 +113,8 @@ EMPTY = "empty"
 
 
 def inversion_prompt_knob(default: str) -> Any:
-    return knob(default, "text the photo is traced with: its own, or none", choices=("source", EMPTY))
+    text = "text the photo is traced with: its own, or none"
+    return knob(default, text, choices=("source", EMPTY), stage="edit")
 
 
 def traced_with(source: str, knobs: Traced) -> str:

@@ -358,8 +358,9 @@ class Raw:
         """Read what an earlier run kept."""
         raw = cls(file, {}, {}, {})
         for line in file.read_text().splitlines() if file.exists() else ():
-            for kind, value in json.loads(line).items() if line.endswith("}}}") else ():  # others broke off
-                raw.add({"made": _made, "advised": _advised, "mended": _mended}[kind](value))
+            with contextlib.suppress(json.JSONDecodeError):  # a line that broke off is done again
+                for kind, value in json.loads(line).items():
+                    raw.add({"made": _made, "advised": _advised, "mended": _mended}[kind](value))
         return raw
 
     def add(self, one: Made | Advised | Mended) -> None:

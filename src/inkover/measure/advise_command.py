@@ -33,11 +33,12 @@ class Ask:
 
 def run(ask: Ask, engine: Engine, manner: Manner) -> None:
     """Do the whole command."""
-    recipe = _recipe(ask)
+    file = _recipe_file(ask)
+    recipe = _recipe(file, ask)
     before, after, mask = score_command.read_pair(ask.photo, ask.edited, ask.mask, ask.max_pixels)
     _check_photo(recipe, before, ask)
     _check_recipe(recipe, before, ask)
-    targets = advice.beside(ask.photo, ask.edited, ask.recipe or Path("edit.json"), before.alpha is not None)
+    targets = advice.beside(ask.photo, ask.edited, file, before.alpha is not None)
     with progress.shown(manner.quiet) as show:
         editor = loading.editor(engine, config.defaults(), recipe, show)
         asked.check_weights(recipe, editor.weights)
@@ -50,21 +51,25 @@ def run(ask: Ask, engine: Engine, manner: Manner) -> None:
         print("\n\n".join(_paragraphs(found, ask)))
 
 
-def _recipe(ask: Ask) -> Recipe:
-    """Read the recipe; InkoverError for none, or one that advice cannot be given on."""
+def _recipe_file(ask: Ask) -> Path:
     if ask.recipe is None:
         raise InkoverError(
             "what to turn is read in the recipe: add --recipe edit.json, which edit --record writes "
             "(inkover score measures an edit without one)"
         )
+    return ask.recipe
+
+
+def _recipe(file: Path, ask: Ask) -> Recipe:
+    """Read the recipe; InkoverError for one that advice cannot be given on."""
     if ask.clip is not None and not ask.clip.strip():
         raise InkoverError("--clip is empty: give the folder of a CLIP, or --clip tabletop, or leave it out")
     if files.same(ask.photo, ask.edited):
         raise InkoverError(f"{ask.photo} and {ask.edited} are one file: give the photo, and then what edit made of it")
-    recipe = Recipe.read(ask.recipe)
+    recipe = Recipe.read(file)
     if recipe.edits:
         raise InkoverError(
-            f"{ask.recipe} makes several changes at once: ask about one of them, made alone with --from and --to"
+            f"{file} makes several changes at once: ask about one of them, made alone with --from and --to"
         )
     return recipe
 

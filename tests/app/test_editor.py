@@ -216,12 +216,13 @@ def test_the_mask_that_is_found_is_the_mask_that_is_used() -> None:
 
 def test_a_source_that_was_read_makes_no_note_and_one_that_was_not_does() -> None:
     assert edited(mask=None).notes == ()
-    assert "did not read" in edited().notes[0]
+    assert "did not read" in edited(inversion_prompt="empty").notes[0]
     assert edited(source="", mask=box()).notes == ()
     assert edited(method="ddim").notes == ()
     assert "did not read" in edited(method="ddim", inversion_prompt="empty").notes[0]
-    for method in ("sdedit", "diffedit"):  # neither reads the source here, whatever else says the same
-        assert "did not read" in edited(method=method, negative=SOURCE).notes[0]
+    for method, more in (("sdedit", {}), ("diffedit", {"inversion_prompt": "empty"})):
+        # neither reads the source here, whatever else says the same
+        assert "did not read" in edited(method=method, negative=SOURCE, **more).notes[0]
 
 
 def test_the_photo_may_be_a_file_an_array_or_a_picture(photo: Path) -> None:

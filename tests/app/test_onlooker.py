@@ -165,7 +165,7 @@ def test_ledits_asks_all_texts_about_one_copy() -> None:
 
 @pytest.mark.parametrize("method, changes", [CASES["diffedit"], CASES["several"]], ids=["one", "several"])
 def test_the_mask_is_the_map_cut_at_the_threshold(method: str, changes: dict[str, Any]) -> None:
-    onlooker = done(wished(method, **changes)).onlooker
+    onlooker = done(wished(method, closing=0, **changes)).onlooker
     assert len(onlooker.cuts) == max(len(changes.get("several", ())), 1)
     for cut in onlooker.cuts.values():
         assert torch.equal(cut.mask, filled(rule(cut.rule, cut.number)(cut.found)))
@@ -177,7 +177,8 @@ def test_words_are_heard_where_they_are_read() -> None:
     assert {(stage, text): one.samples for (stage, text), one in looked.items()} == {
         ("mask", SOURCE): 6,
         ("mask", TARGET): 6,
-        ("edit", TARGET): 3,
+        ("inversion", SOURCE): 4,
+        ("edit", TARGET): 4,
     }
     for one in looked.values():
         maps = one.looks.maps["text"]

@@ -15,8 +15,10 @@ from PIL import Image, PngImagePlugin
 import analytic
 import inkover
 from inkover import Editor, InkoverError, Recipe, Result, methods
+from inkover.app import asked
 from inkover.app.recipe import Weights
 from inkover.methods.contract import Method
+from inkover.methods.settings import build
 from inkover.photo import Canvas
 from small_photo import SIZE, pixels
 
@@ -351,3 +353,17 @@ def test_one_window_is_said() -> None:
     large = Editor(analytic.Analytic(resolution=128), ANALYTIC.weights)
     small = large.edit(pixels(), source=SOURCE, target=TARGET, steps=4, windows=True)
     assert any("there is one window" in note for note in small.notes)
+
+
+@pytest.mark.parametrize(
+    ("method", "knob"),
+    [(name, knob) for name in methods.names() for knob in methods.get(name).reading],
+)
+def test_how_the_photos_text_is_read_is_refused_where_there_is_none_before_any_model(method: str, knob: str) -> None:
+    other = {"diffedit": "empty", "multi-diffedit": "empty", "ddim": "empty", "masactrl": "source", "flowedit": 2.0}
+    asked_for = pixels(), "", TARGET, method, {knob: other[method]}, 0, 0.0, None, "", False
+    with pytest.raises(InkoverError, match=f"{knob} has no effect without a source text"):
+        asked.wish(*asked_for)
+    assert asked.wish(asked_for[0], SOURCE, *asked_for[2:]).settings == build(
+        methods.get(method), {knob: other[method]}
+    )

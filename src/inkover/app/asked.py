@@ -56,9 +56,18 @@ def wish(
     edges = float(grow), None if feather is None else float(feather)  # numpy's numbers are none that JSON can hold
     opened = inputs.opened(photo)
     found = edits.checked(several, chosen, made, opened.size)
+    check_reading(chosen, made, bool(written[0]) or (len(found) == 1 and bool(found[0].change.source)))
     if place is not None:
         place.check(chosen, opened.size)
     return Wish(opened, chosen, made, *texts, written, inputs.seed(seed), *edges, clean, found, windows, place)
+
+
+def check_reading(method: Method, made: Any, told: bool) -> None:
+    """Refuse knobs that say how the photo's text is read where there is none."""
+    usual = {knob.name: knob.default for knob in knobs(method.settings)}
+    idle = [name for name in method.reading if getattr(made, name) != usual[name]]
+    if idle and not told:
+        raise InkoverError(f"{idle[0]} has no effect without a source text: leave it out, or say --from")
 
 
 def check_place(given: str | None, place: Where | None, target: bool) -> None:

@@ -121,6 +121,7 @@ class Method:
     steers: Callable[[Any], bool] = unsteered  # whether it steers, or listens to, the network's attention
     find_masks: Callable[[Task, Any], tuple[Tensor, ...]] | None = None  # -> a hard mask for each of several
     several: tuple[str, ...] = ()  # the knobs that each of several concepts may have of its own; () takes one target
+    reading: tuple[str, ...] = ()  # the knobs that have no effect where no text says what the photo shows
     compares: bool = False  # whether each of several has a source text, and nothing just comes or goes
 
     def seeded(self, masked: bool) -> bool:

@@ -67,4 +67,5 @@ METHOD = Method(
     settings=Settings,
     edit=edit,
     cost=cost,
+    reading=("inversion_prompt",),
 )

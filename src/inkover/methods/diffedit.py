@@ -85,4 +85,5 @@ METHOD = Method(
     cost=cost,
     find_mask=find_mask,
     draws=("mask",),
+    reading=("inversion_prompt",),
 )

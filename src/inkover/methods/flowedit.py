@@ -164,4 +164,5 @@ METHOD = Method(
     edit=edit,
     cost=cost,
     draws=("edit",),
+    reading=("source_guidance",),
 )

@@ -144,4 +144,5 @@ METHOD = Method(
     edit=edit,
     cost=cost,
     steers=steered,
+    reading=("inversion_prompt",),
 )

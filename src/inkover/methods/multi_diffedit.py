@@ -245,4 +245,5 @@ METHOD = Method(
     draws=("mask",),
     several=("rule", "threshold"),
     compares=True,
+    reading=("inversion_prompt",),
 )

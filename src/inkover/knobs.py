@@ -50,6 +50,17 @@ def knobs(settings: type[Any]) -> tuple[Knob, ...]:
     return tuple(Knob(f.name, kinds[f.name], f.default, **f.metadata) for f in fields(settings))
 
 
+def defaults(settings: type[Any]) -> dict[str, Any]:
+    """Return what each knob of a settings class is where nothing is said."""
+    return {knob.name: knob.default for knob in knobs(settings)}
+
+
+def turned(settings: Any, names: Iterable[str]) -> list[str]:
+    """Return which of the named knobs of settings are not at their defaults."""
+    usual = defaults(type(settings))
+    return [name for name in names if getattr(settings, name) != usual[name]]
+
+
 def named(owner: str, settings: type[Any], name: str) -> Knob:
     """Return the knob of that name; ``owner`` says whose settings they are, such as ``method 'ddim'``."""
     known = {knob.name: knob for knob in knobs(settings)}

@@ -18,6 +18,7 @@ from inkover.app.where import Where
 from inkover.attention import emphasis
 from inkover.attention.words import Span
 from inkover.errors import InkoverError
+from inkover.knobs import turned
 from inkover.methods.contract import Method
 from inkover.methods.settings import build, knobs
 from inkover.photo import LONGEST, Photo
@@ -64,9 +65,7 @@ def wish(
 
 def check_reading(method: Method, made: Any, told: bool) -> None:
     """Refuse knobs that say how the photo's text is read where there is none."""
-    usual = {knob.name: knob.default for knob in knobs(method.settings)}
-    idle = [name for name in method.reading if getattr(made, name) != usual[name]]
-    if idle and not told:
+    if not told and (idle := turned(made, method.reading)):
         raise InkoverError(f"{idle[0]} has no effect without a source text: leave it out, or say --from")
 
 

@@ -10,7 +10,7 @@ from inkover import methods
 from inkover.app.recipe import File, Recipe
 from inkover.attention import emphasis
 from inkover.errors import InkoverError
-from inkover.knobs import Knob
+from inkover.knobs import Knob, defaults
 from inkover.measure import phrasing
 from inkover.measure.signs import Signs
 from inkover.methods.contract import Method
@@ -137,7 +137,7 @@ def unfaithful(case: Case) -> Cure:
     best = next((knob.choices[0] for knob in knobs(method.settings) if knob.name == "inversion"), None)
     found = _turned(recipe, UNTRUE, step=False)
     if best is not None and recipe.settings.get("inversion") != best:
-        usual = _defaults(method)
+        usual = defaults(method.settings)
         idle = ("rounds", "iterations", "tolerance", "quantile", "threshold", "eta")
         found = _set(found, inversion=best, **{name: usual[name] for name in idle if name in usual})
     if found == recipe:
@@ -200,10 +200,6 @@ def _knobs(recipe: Recipe, leans: tuple[Lean, ...], text: str) -> Cure:
     return _said(f"{text}: {_changes(recipe, found)}.", found)
 
 
-def _defaults(method: Method) -> dict[str, Any]:
-    return {knob.name: knob.default for knob in knobs(method.settings)}
-
-
 def _given(recipe: Recipe) -> bool:
     return recipe.mask is not None or bool(recipe.where)
 
@@ -240,7 +236,7 @@ def _another(recipe: Recipe) -> Recipe:
     name = next(name for name in order if name != recipe.method)
     method = methods.get(name)
     kept = {name: recipe.settings[name] for name in ("steps", "negative") if name in recipe.settings}
-    usual = _defaults(method)
+    usual = defaults(method.settings)
     target = recipe.target if method.weighs else emphasis.parse(recipe.target).text
     return replace(
         recipe,
@@ -288,7 +284,7 @@ def _checked(method: Method, recipe: Recipe, turned: Recipe) -> Recipe:
     try:
         build(method, turned.settings)
     except InkoverError:
-        return replace(recipe, settings=_defaults(method))
+        return replace(recipe, settings=defaults(method.settings))
     return turned
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from inkover.diffusion.level import Level
 from inkover.errors import InkoverError
-from inkover.masks.difference import differences, filled, fixed, rescaled
-from inkover.masks.rules import tidied
+from inkover.masks.difference import differences, filled, rescaled
+from inkover.masks.rules import rule, tidied
 from inkover.methods import parts
 from inkover.methods.contract import Cut, Task, knob
 from inkover.models.contract import Text
@@ -65,7 +65,9 @@ def averaged(task: Task, at: Level, source: Text, target: Text, noises: Sequence
     return total / len(noises)
 
 
-def cut(found: Tensor, clamp: float, threshold: float, closing: int) -> Cut:
-    """Cut the paper's mask out of a map: hard, its gaps closed, and filled."""
-    shown = rescaled(found, clamp)
-    return Cut(shown, "fixed", threshold, filled(tidied(fixed(threshold)(shown), closing)))
+def cut(
+    found: Tensor, clamp: float, number: float, closing: int, *, name: str = "fixed", smallest: int = 0
+) -> Cut:  # found: (1, 1, h, w), not negative
+    """Cut a mask out of a map by a rule, the paper's where none is named: hard, its gaps closed, and filled."""
+    shown = rescaled(found, clamp) if name == "fixed" else found
+    return Cut(shown, name, number, filled(tidied(rule(name, number)(shown), closing, smallest)))

@@ -18,8 +18,7 @@ from inkover.diffusion import samplers
 from inkover.errors import InkoverError
 from inkover.inversions.ddim import INVERSION
 from inkover.masks import overlap
-from inkover.masks.difference import filled, rescaled
-from inkover.masks.rules import RULES, rule, tidied
+from inkover.masks.rules import RULES
 from inkover.methods import maps, parts, tracks
 from inkover.methods.contract import Concept, Cut, Method, Task, knob
 from inkover.methods.settings import check
@@ -112,8 +111,7 @@ def cut(found: Tensor, knobs: Settings, own: Mapping[str, Any]) -> Cut:
     usual = OWN if own.get("rule", knobs.rule) != knobs.rule else knobs.threshold
     name, number = str(own.get("rule", knobs.rule)), float(own.get("threshold", usual))
     number = RULES[name][1] if number == OWN else number
-    shown = rescaled(found, knobs.clamp) if name == "fixed" else found
-    return Cut(shown, name, number, filled(tidied(rule(name, number)(shown), knobs.closing, knobs.smallest)))
+    return maps.cut(found, knobs.clamp, number, knobs.closing, name=name, smallest=knobs.smallest)
 
 
 def edit(task: Task, knobs: Settings) -> Tensor:

@@ -17,7 +17,7 @@ from inkover.diffusion.level import Level, Levels, Prediction
 from inkover.diffusion.schedule import KINDS, Spacing
 from inkover.errors import InkoverError
 from inkover.inversions.parts import told
-from inkover.knobs import knobs as knobs_of
+from inkover.knobs import defaults, turned
 from inkover.methods.contract import Task, knob
 from inkover.models.contract import Model, Text
 
@@ -119,8 +119,7 @@ def inversion_prompt_knob(default: str) -> Any:
 
 def traced_with(source: str, knobs: Traced) -> str:
     """Return the text that a photo is traced with; a choice that is not the usual one needs a source text."""
-    usual = {knob.name: knob.default for knob in knobs_of(type(knobs))}["inversion_prompt"]
-    if not source and knobs.inversion_prompt != usual:
+    if not source and turned(knobs, ["inversion_prompt"]):
         raise InkoverError(
             f"inversion_prompt {knobs.inversion_prompt} has no effect without a source text: "
             "leave it out, or give the text"
@@ -167,7 +166,7 @@ AROUND = {"guidance_from": 0.0, "guidance_to": 1.0, "rescale": 0.0}
 def check_guidance(knobs: Guidance) -> None:
     """Refuse knobs around guidance that would change nothing."""
     check_negative(knobs.negative, knobs.guidance)
-    usual = {knob.name: knob.default for knob in knobs_of(type(knobs))}
+    usual = defaults(type(knobs))
     idle = [name for name in AROUND if getattr(knobs, name) not in (AROUND[name], usual[name])]
     if knobs.guidance == 1 and idle:
         raise InkoverError(f"{idle[0]} has no effect at guidance 1: raise guidance or leave {idle[0]} out")

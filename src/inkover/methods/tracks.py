@@ -10,7 +10,7 @@ from inkover.diffusion.level import Levels
 from inkover.errors import InkoverError
 from inkover.inversions.contract import Inversion, Retrace, Subject
 from inkover.inversions.track import NoiseTrack, Track, from_tensors, to_tensors
-from inkover.knobs import knob, knobs, named
+from inkover.knobs import defaults, knob, knobs, named
 from inkover.methods.contract import Task
 
 RETRACED = ("direct", "ddim", "null-text", "negative-prompt")
@@ -53,9 +53,9 @@ def check_inversion(settings: Any, allowed: Sequence[str]) -> None:
         walks = "noise maps" if given == "a path" else "a path"
         raise InkoverError(f"inversion {name!r} gives {given}, and this method walks {walks}: {' or '.join(allowed)}")
     mine = {knob.name for knob in knobs(inversions.get(name).settings)}
+    own = defaults(type(settings))
     for other in (inversions.get(one) for one in allowed if one != name):
         for idle in knobs(other.settings):
-            own = {knob.name: knob.default for knob in knobs(type(settings))}
             if idle.name not in mine and idle.name not in SHARED and getattr(settings, idle.name) != own[idle.name]:
                 raise InkoverError(
                     f"{idle.name} is a knob of inversion {other.name!r}, and {name!r} is chosen: "

@@ -174,12 +174,11 @@ def test_laying_inside_the_mask_is_laying_over_all_of_the_frame(height, width, s
     mask[top : top + tall, left : left + wide] = random.random((tall, wide))
     canvas = Canvas.around(mask, 64, 8)
     before, after = random.random((2, *canvas.working, 3), dtype=np.float32)
-    layers = np.concatenate([after - before, after, replaced(before, after)[..., None]], axis=2)
+    pictures = after - before, after, np.repeat(replaced(before, after)[..., None], 3, axis=2)
     expected = photo.pixels.copy()
     y0, x0, y1, x1 = canvas.box
-    expected[y0:y1, x0:x1] = compose._laid(
-        expected[y0:y1, x0:x1], canvas.grow_rows(layers, 0, y1 - y0), canvas.crop(mask), photo.top
-    )
+    grown = (canvas.grow_rows(one, 0, y1 - y0) for one in pictures)
+    expected[y0:y1, x0:x1] = compose._laid(expected[y0:y1, x0:x1], canvas.crop(mask), photo.top, *grown)
     apart = np.abs(lay(photo, canvas, before, after, mask).pixels.astype(int) - expected)
     assert apart.max() <= 1 and (apart > 0).mean() < 1e-3  # OpenCV's last bit depends on how many rows it resizes
     assert not apart[mask == 0].any()

@@ -114,16 +114,14 @@ def _with(names: tuple[str, ...], tensor: Tensor, rows: Weights | None) -> Tenso
 
 def kernel(call: Call) -> Tensor:
     """Answer a call: fused, and by explicit weights for the rows whose weights an edit changes."""
-    answer = F.scaled_dot_product_attention(call.q, call.k, call.v, attn_mask=call.mask, **call.options)
-    if not call.edits:
-        return answer
     names = dict.fromkeys(name for edit in call.edits for name in edit.rows)
     found: dict[str, Tensor] = {name: weights(call, name) for name in names}
     changed: dict[str, Tensor] = {}
     for edit in call.edits:
         changed |= edit.change({name: changed.get(name, found[name]) for name in edit.rows})
-    mine = {name: new for name, new in changed.items() if name in call.rows}
-    return call.overlaid(answer, {name: _attended(new, call.row(name).v) for name, new in mine.items()})
+    mine = {name: _attended(new, call.row(name).v) for name, new in changed.items() if name in call.rows}
+    answer = F.scaled_dot_product_attention(call.q, call.k, call.v, attn_mask=call.mask, **call.options)
+    return call.overlaid(answer, mine)
 
 
 def weights(call: Call, name: str) -> Tensor:  # (n, heads, positions, text tokens), float32 or better
@@ -133,7 +131,7 @@ def weights(call: Call, name: str) -> Tensor:  # (n, heads, positions, text toke
         raise ValueError(f"{call.site.name} asks for attention that has no explicit form here: {dict(call.options)}")
     dtype = torch.promote_types(row.q.dtype, torch.float32)
     scale = call.options.get("scale") or row.q.shape[-1] ** -0.5
-    logits = row.q.to(dtype) @ row.k.to(dtype).transpose(-1, -2) * scale
+    logits = (row.q.to(dtype) * scale) @ row.k.to(dtype).transpose(-1, -2)
     if call.mask is not None:
         logits = logits + _bias(call, call.mask, name, dtype)
     return torch.softmax(logits, -1)

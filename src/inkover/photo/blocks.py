@@ -23,7 +23,7 @@ _COSINES = np.array(
 )
 _FORWARD = np.kron(_COSINES, _COSINES)  # (64, 64): a block's samples, row by row, to its coefficients
 _RANGE = -1024, 1023  # of eight bits
-_AT_ONCE = 1 << 15  # blocks
+_AT_ONCE = 1 << 11  # blocks: what is worked on stays in the cache
 _ROWS = 64  # compared at once
 
 
@@ -86,9 +86,10 @@ def _padded(picture: Array, frame: Frame, mcus: tuple[int, int, int, int]) -> Ar
     """Cut out whole MCUs; beyond the photo's edge its last pixels go on."""
     down, across = frame.most
     y0, x0, y1, x1 = mcus
-    rows = np.minimum(np.arange(8 * down * y0, 8 * down * y1), frame.height - 1)
-    columns = np.minimum(np.arange(8 * across * x0, 8 * across * x1), frame.width - 1)
-    return picture[rows[:, None], columns]
+    cut = picture[8 * down * y0 : 8 * down * y1, 8 * across * x0 : 8 * across * x1]
+    missing = 8 * down * (y1 - y0) - cut.shape[0], 8 * across * (x1 - x0) - cut.shape[1]
+    around = [(0, missing[0]), (0, missing[1]), (0, 0)][: picture.ndim]
+    return np.pad(cut, around, mode="edge") if any(missing) else cut
 
 
 def _plane(picture: Array, index: int, frame: Frame) -> Floats:
@@ -123,10 +124,11 @@ def _updated(
     result = plane.copy()
     for first in range(0, len(touched), _AT_ONCE):
         y, x = touched[first : first + _AT_ONCE].T
-        old = plane[top + y, left + x].astype(np.float64) * component.table
-        samples = (old.reshape(-1, 64) @ _FORWARD).reshape(-1, 8, 8)
-        samples = np.where(moved[y, x], wanted[y, x], samples)
-        values = (samples.reshape(-1, 64) @ _FORWARD.T).reshape(-1, 8, 8) / component.table
+        samples, new = wanted[y, x].reshape(-1, 64).astype(np.float64), moved[y, x].reshape(-1, 64)
+        partly = ~new.all(axis=1)
+        old = plane[top + y[partly], left + x[partly]].astype(np.float64) * component.table
+        samples[partly] = np.where(new[partly], samples[partly], old.reshape(-1, 64) @ _FORWARD)
+        values = (samples @ _FORWARD.T).reshape(-1, 8, 8) / component.table
         result[top + y, left + x] = np.clip(np.rint(values), *_RANGE).astype(np.int16)
     return result
 

@@ -12,7 +12,7 @@ from inkover.photo.geometry import Canvas, extent
 from inkover.photo.photo import Array, Box, Floats, Photo, sealed
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-_BAND = 256  # rows at a time, so that a large photo costs no more memory than it has to
+_BAND = 64  # rows at a time, so that a large photo costs no memory, and what is worked on stays in the cache
 
 
 def lay(
@@ -36,13 +36,13 @@ def lay(
     after = np.asarray(after, np.float32)
     if photo.grey:
         change, after = _grey(change), _grey(after)
-    layers = np.concatenate([change, after, lost[..., None]], axis=2)
+    pictures = change, after, _thrice(lost)
     pixels = photo.pixels.copy()
     top, left = canvas.box[:2]
     for rows, columns in _bands(inside):
         old = pixels[top + rows.start : top + rows.stop, left + columns.start : left + columns.stop]
-        grown = canvas.grow_rows(layers, rows.start, rows.stop)[:, columns]
-        old[...] = _laid(old, grown, inside[rows, columns], photo.top)
+        grown = (canvas.grow_rows(one, rows.start, rows.stop)[:, columns] for one in pictures)
+        old[...] = _laid(old, inside[rows, columns], photo.top, *grown)
     return replace(photo, pixels=sealed(pixels))
 
 
@@ -73,20 +73,27 @@ def laid_inside(photo: Photo, box: Box, change: Floats, mask: Array) -> Array:
     pixels = photo.pixels.copy()
     old = pixels[y0:y1, x0:x1]
     change = _grey(change) if photo.grey else change
-    nothing = np.zeros((*change.shape[:2], 4), np.float32)
-    old[...] = _laid(old, np.concatenate([change, nothing], axis=2), mask, photo.top)
+    nothing = np.zeros(change.shape, np.float32)
+    old[...] = _laid(old, mask, photo.top, change, nothing, nothing)
     return sealed(pixels)
 
 
-def _laid(old: Array, grown: Floats, mask: Array, top: int) -> Array:
-    """Blend one band: change added where detail stays, the edit itself where it goes."""
-    change, after = grown[..., :3] * top, np.clip(grown[..., 3:6], 0, 1) * top
-    lost = np.clip(grown[..., 6:7], 0, 1)
-    weight = np.clip(mask, 0, 1).astype(np.float32)[..., None]
+def _laid(old: Array, mask: Array, top: int, change: Floats, after: Floats, lost: Floats) -> Array:
+    """Blend one band, (h, w, 3) all but the mask: change added where detail stays, the edit itself where it goes."""
+    lost, weight = np.clip(lost, 0, 1), _thrice(np.clip(mask, 0, 1).astype(np.float32))
     was = old.astype(np.float32)
-    new = was + weight * ((1 - lost) * change + lost * (after - was))
-    rounded = np.rint(np.clip(new, 0, top)).astype(old.dtype)
+    new = np.clip(after, 0, 1) * top
+    new -= was
+    new *= lost
+    new += (1 - lost) * (change * top)
+    new *= weight
+    new += was
+    rounded = np.rint(np.clip(new, 0, top, out=new), out=new).astype(old.dtype)
     return np.where(weight > 0, rounded, old)
+
+
+def _thrice(plane: Floats) -> Floats:  # (h, w) -> (h, w, 3): numpy is slow where it has to spread one over three
+    return np.repeat(plane, 3, axis=1).reshape(*plane.shape, 3)
 
 
 def _bands(inside: Array) -> Iterator[tuple[slice, slice]]:
@@ -110,7 +117,7 @@ def _ramp(value: Array, low: float, high: float) -> Floats:
 
 
 def _grey(picture: Floats) -> Floats:
-    return np.repeat((picture @ _LUMA)[..., None], 3, axis=2)
+    return _thrice(picture @ _LUMA)
 
 
 def _check(photo: Photo, canvas: Canvas, before: Array, after: Array, mask: Array) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from inkover.measure import journal, report, summary
+from inkover.measure import report, run_folder, summary
 from inkover.measure.bench import TRUTH, UNTOUCHED
 from inkover.measure.columns import EXACT, View
-from inkover.measure.journal import Journal, Line
+from inkover.measure.journal import Journal
 from inkover.measure.runner import kept
 from inkover.measure.sheet import cells
 from inkover.measure.summary import Group
+from inkover.measure.trial import Line
 
 VERSIONS = {"inkover": "0"}
 MODEL = {"name": "tabletop", "hash": "0" * 64, "device": "cpu", "dtype": "float32"}
@@ -82,7 +83,7 @@ def pictures(folder: Path, count: int = 4, noise: bool = False) -> list[Path]:
 def kept_journal(folder: Path, own: Drawn, trials: Sequence[Line], drawn: Sequence[Path]) -> Journal:
     """Return a journal of the trials, with the pictures that a run of such a plan keeps."""
     made = Journal(folder, trials)
-    journal.make(folder / journal.PICTURES)
+    run_folder.make(folder / run_folder.PICTURES)
     shown = {f"{kind}-{k}" for kind in own.edits for k in kept(range(own.cases), len(own.methods), len(own.edits))}
     for number, line in enumerate(trials):
         if line.method in own.methods and line.case in shown and line.figures is not None:

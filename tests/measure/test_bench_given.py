@@ -18,9 +18,9 @@ from inkover.app.editor import Editor
 from inkover.measure import summary
 from inkover.measure.columns import GIVEN
 from inkover.measure.given import Given
-from inkover.measure.journal import Line
 from inkover.measure.scores import MEASURES
 from inkover.measure.seeing import Networks
+from inkover.measure.trial import Line
 from inkover.measure.variants import Variant
 from tiny import tiny_folder
 

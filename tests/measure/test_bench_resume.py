@@ -21,7 +21,9 @@ from inkover.app.cli import run
 from inkover.app.editor import Editor
 from inkover.measure import journal, sheet
 from inkover.measure.differences import differences
-from inkover.measure.journal import TRIALS, Journal, Line
+from inkover.measure.journal import Journal
+from inkover.measure.run_folder import TRIALS
+from inkover.measure.trial import Line
 
 QUICK = ["--methods", "sdedit", "--edits", "recolour", "--cases", "3", "--side", "64", "--steps", "5", "--quiet"]
 ASKED = ["bench", "tabletop", *QUICK]

@@ -26,10 +26,12 @@ from inkover.measure.columns import EXACT, GIVEN
 from inkover.measure.exact import Exact
 from inkover.measure.given import Given
 from inkover.measure.intervals import Interval
-from inkover.measure.journal import PAGE, REPORT, TABLE, Journal, Line
+from inkover.measure.journal import Journal
+from inkover.measure.run_folder import PAGE, REPORT, TABLE
 from inkover.measure.runner import kept, spread
 from inkover.measure.scatter import Axis, Point
 from inkover.measure.seeing import Networks
+from inkover.measure.trial import Line
 from inkover.measure.variants import Variant
 from inkover.models.store import Lock, hub_folder, write_lock
 from tiny import tiny_folder

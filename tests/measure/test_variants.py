@@ -15,8 +15,9 @@ from inkover import methods
 from inkover.app.cli import run
 from inkover.app.editor import Editor
 from inkover.errors import InkoverError
-from inkover.measure import journal, variants
-from inkover.measure.journal import Journal, Line
+from inkover.measure import journal, run_folder, variants
+from inkover.measure.journal import Journal
+from inkover.measure.trial import Line
 from inkover.methods.settings import build
 
 ASKED = ["bench", "tabletop", "--edits", "recolour", "--cases", "1", "--side", "64", "--steps", "4"]
@@ -135,7 +136,7 @@ PARTS = st.text("aB-_.~ /\\0é", min_size=1, max_size=6) | st.sampled_from(["mul
 def test_a_file_is_named_by_any_label_and_no_two_by_one_name(one: tuple[str, str], other: tuple[str, str]) -> None:
     def files(parts: tuple[str, str]) -> list[Path]:
         method, rest = parts
-        return [Journal(Path("f")).picture(Line(rest, "", method, None)), journal.sheet(Path("f"), method, rest)]
+        return [Journal(Path("f")).picture(Line(rest, "", method, None)), run_folder.sheet(Path("f"), method, rest)]
 
     for here, there, folder in zip(files(one), files(other), (Path("f/pictures"), Path("f")), strict=True):
         assert here.parent == folder and here.suffix == ".png" and not set(here.name) & set('/\\:*?"<>| ')
@@ -146,9 +147,9 @@ def test_a_file_is_named_by_any_label_and_no_two_by_one_name(one: tuple[str, str
 def test_files_of_plain_names_are_named_plainly(tmp_path: Path) -> None:
     line = Line("recolour-2", "recolour", "multi-diffedit", None)
     assert Journal(tmp_path).picture(line).name == "recolour-2-multi_diffedit.png"
-    assert journal.sheet(tmp_path, "sdedit", "recolour").name == "sdedit-recolour.png"
+    assert run_folder.sheet(tmp_path, "sdedit", "recolour").name == "sdedit-recolour.png"
     label = f"diffedit negative={'x' * 500}"
-    assert len(journal.sheet(tmp_path, label, "recolour").name) < 200
+    assert len(run_folder.sheet(tmp_path, label, "recolour").name) < 200
 
 
 def test_lists_that_differ_are_told_by_what_differs(tmp_path: Path) -> None:

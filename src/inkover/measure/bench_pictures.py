@@ -11,9 +11,9 @@ from pathlib import Path
 from PIL import Image
 
 from inkover.measure.html import held
-from inkover.measure.journal import Line
 from inkover.measure.runner import PICTURES, spread
 from inkover.measure.sheet import parted
+from inkover.measure.trial import Line
 
 BUDGET = 18_000_000
 """How many characters all pictures of a page may take, so that the page stays below 25 MB."""

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inkover.measure.journal import Line
+from inkover.measure.trial import Line
 
 PNP = "Ju et al., PnP Inversion, arXiv:2310.01506: the table of results in its repository, 50 steps"
 SD14 = ("CompVis/stable-diffusion-v1-4",)

@@ -13,11 +13,12 @@ from inkover.app.request import Engine, Manner
 from inkover.errors import InkoverError
 from inkover.measure import journal as journals
 from inkover.measure import report as reports
-from inkover.measure import runner, summary
+from inkover.measure import run_folder, runner, summary
 from inkover.measure.columns import View
-from inkover.measure.journal import Journal, Line
+from inkover.measure.journal import Journal
 from inkover.measure.runner import Job
 from inkover.measure.summary import Group
+from inkover.measure.trial import Line
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -74,7 +75,7 @@ class Place:
             return
         if self.resume and self.force:
             raise InkoverError("--resume goes on with a run and --force begins anew: give one of them")
-        journals.check_folder(self.folder, self.resume, self.force, settings)
+        run_folder.check(self.folder, self.resume, self.force, settings)
         if self.resume:
             journals.check_same(self.folder, settings, versions())
 
@@ -172,7 +173,7 @@ def _sheets(plan: Plan, journal: Journal, folder: Path) -> None:
             groups.setdefault((line.method, line.kind), []).append(line)
     for (method, kind), group in groups.items():
         page = sheet([_entry(journal, line) for line in runner.spread(group, runner.SHEET)])
-        journals.write_picture(page, journals.sheet(folder, method, kind))
+        run_folder.write_picture(page, run_folder.sheet(folder, method, kind))
 
 
 def _entry(journal: Journal, line: Line) -> Any:

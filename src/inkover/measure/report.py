@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inkover.measure import intervals, papers, summary
-from inkover.measure.journal import PAGE, TABLE, Journal, Line, write_report
+from inkover.measure.journal import Journal
+from inkover.measure.run_folder import PAGE, TABLE, write_report
+from inkover.measure.trial import Line
 from inkover.photo.atomic import write_whole
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inkover.errors import InkoverError
-from inkover.measure.journal import Journal, Line
+from inkover.measure.journal import Journal
+from inkover.measure.trial import Line
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -13,7 +13,7 @@ from inkover.measure import intervals
 from inkover.measure.columns import COSTS, View
 from inkover.measure.datasets import ALL
 from inkover.measure.intervals import Interval
-from inkover.measure.journal import Line
+from inkover.measure.trial import Line
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ def test_print_colours(inkover: Command, tmp_path: Path) -> None:
         ((*WORDS, "--method", "difedit"), "did you mean 'diffedit'? known: diffedit, sdedit, ddim"),
         ((*WORDS, "--sampler", "ddimm"), "did you mean 'ddim'"),
         ((*WORDS, "--model", "tabeltop"), "tabletop"),
+        ((*WORDS, "--model", " "), "--model is empty"),
         ((*WORDS, "--model", "somebody/something"), "inkover models get somebody/something"),
         ((*WORDS, "--model", "./nowhere"), "no such model file or folder"),
         ((*WORDS, "--device", "gpu"), "unknown device 'gpu'"),

@@ -13,12 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inkover import methods
 from inkover.app.cli import run
+from inkover.knobs import defaults
 from inkover.masks.files import write_mask
 from inkover.measure import advice
 from inkover.tabletop.edits import case
 
 EDIT = case("recolour", 1, 0, 1)
+READING = defaults(methods.get("diffedit").settings) | {"inversion_prompt": "empty"}
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +168,8 @@ def test_a_copy_of_the_photo_is_a_weak_edit(files: Path, capsys: pytest.CaptureF
         ({"settings": {"steps": 2}}, "lacks"),
         ({"settings": {"steps": "two"}}, "steps"),
         ({"mask": {"file": "masks\\mask.png", "sha256": "0"}}, "masks\\mask.png: no such file"),
+        ({"mask": {"file": None, "sha256": "0"}}, "the recipe's mask was no file"),
+        ({"settings": READING, "method": "diffedit", "source": ""}, "inversion_prompt"),
         ({"where": "grow(ball"}, "grow(ball"),
         ({"photo": 3}, "expected an object"),
     ],

@@ -11,7 +11,7 @@ from inkover import methods
 from inkover.app import edits, inputs, where
 from inkover.app.cleanup import Cleanup, parsed
 from inkover.app.edits import Edit
-from inkover.app.flow import Mask, Wish
+from inkover.app.flow import Mask, Wanted, Wish
 from inkover.app.inputs import Source
 from inkover.app.recipe import File, Recipe, Weights, versions
 from inkover.app.where import Where
@@ -57,14 +57,15 @@ def wish(
     edges = float(grow), None if feather is None else float(feather)  # numpy's numbers are none that JSON can hold
     opened = inputs.opened(photo)
     found = edits.checked(several, chosen, made, opened.size)
-    check_reading(chosen, made, bool(written[0]) or (len(found) == 1 and bool(found[0].change.source)))
+    check_reading(chosen, made, written[0], found)
     if place is not None:
         place.check(chosen, opened.size)
     return Wish(opened, chosen, made, *texts, written, inputs.seed(seed), *edges, clean, found, windows, place)
 
 
-def check_reading(method: Method, made: Any, told: bool) -> None:
-    """Refuse knobs that say how the photo's text is read where there is none."""
+def check_reading(method: Method, made: Any, source: str, several: Sequence[Wanted]) -> None:
+    """Refuse knobs that say how the photo's text is read where there is none, its own or that of a single change."""
+    told = source or (several[0].change.source if len(several) == 1 else "")
     if not told and (idle := turned(made, method.reading)):
         raise InkoverError(f"{idle[0]} has no effect without a source text: leave it out, or say --from")
 
@@ -211,6 +212,7 @@ def from_recipe(recipe: Recipe, photo: Photo) -> Wish:
     found = edits.checked(several, method, made, photo.size)
     for change, wanted in zip(recipe.edits, found, strict=True):
         edits.check_same(change, wanted.change.mask)
+    check_reading(method, made, written[0], found)
     seed, clean = inputs.seed(recipe.seed), recipe.cleanup
     return Wish(photo, method, made, *texts, written, seed, *edges, clean, found, recipe.windows, place)
 

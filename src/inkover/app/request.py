@@ -57,6 +57,11 @@ class Engine:
     dtype: str | None
     remember: bool = True  # inversions, on disk
 
+    def __post_init__(self) -> None:
+        """Refuse a name that is none: an empty variable of a shell is not to run another model than was meant."""
+        if self.model is not None and not self.model.strip():
+            raise InkoverError("--model is empty: give a name, a folder, a file or a hub id, or leave it out")
+
 
 @dataclass(frozen=True, slots=True)
 class Files:

@@ -88,7 +88,7 @@ def _check_recipe(recipe: Recipe, photo: Photo, ask: Ask) -> None:
     """Refuse a recipe that could not be made again, its mask included: no command would mend it."""
     try:
         asked.from_recipe(recipe, photo)
-        if recipe.mask is not None and recipe.mask.file is not None:
+        if recipe.mask is not None:
             asked.recipe_mask(recipe, None, photo.size)
     except InkoverError as error:
         raise InkoverError(f"{ask.recipe} cannot be made again, and so not be mended: {error}") from error

@@ -21,7 +21,7 @@ test: lint
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict src
+	$(BIN)/mypy --strict
 
 fix: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

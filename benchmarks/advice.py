@@ -128,7 +128,8 @@ def grown(pixels: float) -> Callable[[Asked, Scene], Asked]:
 
 def shrunk(asked: Asked, scene: Scene) -> Asked:
     """Hand over a mask of an eighth of the place."""
-    inner, area = scene.change.astype(np.uint8), scene.change.sum()
+    inner: np.ndarray = scene.change.astype(np.uint8)
+    area = scene.change.sum()
     while inner.sum() > area / 8:
         inner = cv2.erode(inner, np.ones((3, 3), np.uint8))
     if not inner.any():
@@ -360,7 +361,7 @@ class Raw:
         for line in file.read_text().splitlines() if file.exists() else ():
             with contextlib.suppress(json.JSONDecodeError):  # a line that broke off is done again
                 for kind, value in json.loads(line).items():
-                    raw.add({"made": _made, "advised": _advised, "mended": _mended}[kind](value))
+                    raw.add(READERS[kind](value))
         return raw
 
     def add(self, one: Made | Advised | Mended) -> None:
@@ -391,6 +392,11 @@ def _advised(value: dict[str, Any]) -> Advised:
 
 def _mended(value: dict[str, Any]) -> Mended:
     return Mended(**value | {"command": tuple(value["command"]), "figures": Figures(**value["figures"])})
+
+
+READERS: dict[str, Callable[[dict[str, Any]], Made | Advised | Mended]] = {
+    "made": _made, "advised": _advised, "mended": _mended,
+}  # fmt: skip
 
 
 def asked(way: Way, scene: Scene) -> Asked:
@@ -656,7 +662,8 @@ def rows(given: argparse.Namespace, raw: Raw, pictures: Path) -> Iterator[Row]:
             better = raw.mended[one.stem, piece.command]
         yield Row(
             one, listed[0] if listed else GOOD, listed, piece is not None,
-            better and piece and helped(piece, better), better and nearer(one, better),
+            None if better is None or piece is None else helped(piece, better),
+            None if better is None else nearer(one, better),
         )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from inkover.app.meter import Counted, Meter
 from inkover.diffusion import samplers
 from inkover.diffusion.level import Levels
 from inkover.diffusion.trajectory import noised
+from inkover.inversions import ddim
 from inkover.measure.judge import Picture, judge
 from inkover.measure.quality import psnr
 from inkover.methods import diffedit, parts, tracks
@@ -58,7 +59,7 @@ def grid(model: Model) -> Levels:
 def encoded(task: Task) -> tuple[Tensor, ...]:
     """Return the photo on its way into noise, as DiffEdit traces it."""
     source = parts.traced_with(task.source, KNOBS)
-    return tuple(tracks.path(task, diffedit.INVERSION, diffedit.INVERSION.settings(), grid(task.model), source).latents)
+    return tuple(tracks.path(task, ddim.INVERSION, ddim.INVERSION.settings(), grid(task.model), source).latents)
 
 
 def under_noise(task: Task) -> tuple[Tensor, ...]:

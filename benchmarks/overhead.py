@@ -47,12 +47,14 @@ class Recorded:
     def encode(self, pixels: Tensor) -> Tensor:
         """Remember an encode, and do it."""
         self.asked.append(("encode", (pixels,)))
-        return self.model.encode(pixels)
+        latent: Tensor = self.model.encode(pixels)
+        return latent
 
     def decode(self, latent: Tensor) -> Tensor:
         """Remember a decode, and do it."""
         self.asked.append(("decode", (latent,)))
-        return self.model.decode(latent)
+        pixels: Tensor = self.model.decode(latent)
+        return pixels
 
 
 @torch.no_grad()
@@ -96,6 +98,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     editor = inkover.Editor.load(given.model, remember=False)
+    held: Any = editor.model  # its networks are no part of what a model has to have
     photo = read(given.photo)
     print(f"| method | edit, s | bare networks, s | wall | processor |\n|{'---|' * 5}")
     for name in given.methods.split(","):
@@ -107,7 +110,7 @@ def main() -> None:
                 write(result.photo, Path(folder) / f"edited{given.photo.suffix}", result.original, result.mask)
 
         def alone(asked: list[tuple[str, tuple[Any, ...]]] = recorder.asked) -> None:
-            bare(editor.model.parts, asked)
+            bare(held.parts, asked)
 
         edit(replace(editor, model=recorder))  # also the warm-up
         alone()

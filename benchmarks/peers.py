@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -360,7 +361,7 @@ def main() -> None:
     found = trials(editor, runs, rows, cases, given.seed)
     before = cases[0].truth(editor.model.resolution)[0]
     with quiet():
-        memory = [peak(lambda one=one: one.run(cases[0], before, given.seed)) for one in runs]
+        memory = [peak(partial(one.run, cases[0], before, given.seed)) for one in runs]
     rowed = [means(*one) for one in zip(runs, found, memory, strict=True)]
     ours_looks, theirs_looks = mask_seconds(editor, cases)
     if given.json:

@@ -35,7 +35,7 @@ def edit(given: argparse.Namespace, walk: list[str], target: str, folder: Path) 
 
 def worked(said: dict[str, Any]) -> float:
     """Return the seconds of an edit without the loading of its model."""
-    return sum(seconds for name, seconds in said["seconds"].items() if name != "load")
+    return float(sum(seconds for name, seconds in said["seconds"].items() if name != "load"))
 
 
 def main() -> None:

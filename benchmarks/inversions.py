@@ -1,9 +1,9 @@
 """How truly a photo comes back: every inversion, on held-out scenes of the embedded model.
 
 ``python benchmarks/inversions.py [--cases N] [--steps 50] [--guidance 7.5] [--only NAMES]`` traces each scene with its
-caption and comes back with the same caption, at guidance 1 and at the one given, and prints the PSNR of what comes back
-to the autoencoder's own round trip, and what the network was asked. Each inversion has its own defaults; null-text is
-found for the guidance it comes back with.
+caption and comes back with the same caption, at guidance 1 and at the one given. It prints PSNR and SSIM of what comes
+back to the autoencoder's own round trip, and what the network was asked. Each inversion has its own defaults; null-text
+is found for the guidance it comes back with.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from inkover.inversions.again import again
 from inkover.inversions.contract import Subject
 from inkover.knobs import knobs
 from inkover.measure.embedded import scenes
-from inkover.measure.quality import psnr
+from inkover.measure.quality import psnr, ssim
 from inkover.tabletop.captions import caption
 from inkover.tabletop.scene import render
 
@@ -44,7 +44,7 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     network = inkover.Editor.load("tabletop", remember=False).model
     names = [name for name in given.only.split(",") if name] or list(inversions.names())
-    print("| inversion | guidance back | PSNR to the round trip | samples | s |\n|---|---|---|---|---|")
+    print("| inversion | guidance back | PSNR to the round trip | SSIM | samples | s |\n|---|---|---|---|---|---|")
     for name in names:
         inversion = inversions.get(name)
         takes = {knob.name for knob in knobs(inversion.settings)}
@@ -55,7 +55,7 @@ def main() -> None:
                 **({"guidance": scale} if "guidance" in takes else {}),
                 **({"source_guidance": scale} if "source_guidance" in takes else {}),
             )
-            found, samples, seconds = list[float](), 0, list[float]()
+            found, alike, samples, seconds = list[float](), list[float](), 0, list[float]()
             for scene in scenes(given.skip + given.cases, 0)[given.skip :]:
                 meter = Meter()
                 model = Counted(network, meter)
@@ -68,9 +68,14 @@ def main() -> None:
                     back = again(inversion, own, subject, track, scale)
                 seconds.append(time.perf_counter() - start)
                 samples = meter.samples["inversion"]
-                found.append(psnr(picture(network.decode(back)), picture(network.decode(photo))))
+                one, other = picture(network.decode(back)), picture(network.decode(photo))
+                found.append(psnr(one, other))
+                alike.append(ssim(one, other))
             mean = "equal" if np.isinf(found).all() else f"{np.mean(found):.1f} dB"
-            print(f"| {name} | {scale:g} | {mean} | {samples} | {np.median(seconds):.1f} |", flush=True)
+            print(
+                f"| {name} | {scale:g} | {mean} | {np.mean(alike):.3f} | {samples} | {np.median(seconds):.1f} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ from inkover import photo as photos
 from inkover.app import cli
 from inkover.masks.files import write_mask
 from inkover.measure import advice, clip, cures, phrasing
-from inkover.measure.advice import Advice, Piece, Targets
+from inkover.measure.advice import Advice, Edited, Piece, Targets
 from inkover.measure.clip import Encoder
 from inkover.measure.judge import judge
 from inkover.measure.phrasing import Phrasing
@@ -521,7 +521,8 @@ def looked(editor: inkover.Editor, encoder: Encoder, one: Made, pictures: Path) 
 def seen(editor: inkover.Editor, encoder: Encoder, photo: Path, edited: Path, record: Path) -> Advice:
     """Return the advice on files."""
     recipe, before, after = inkover.Recipe.read(record), photos.read(photo), photos.read(edited)
-    return advice.advise(editor, recipe, before, after, Targets(photo, edited, record), encoder)
+    edit = Edited(recipe, before, after)
+    return advice.advise(editor, edit, repeat(Targets(photo, edited, record)), encoder)
 
 
 def told(editor: inkover.Editor, one: Made, known: Advised, pictures: Path) -> tuple[Piece, ...]:
@@ -531,7 +532,8 @@ def told(editor: inkover.Editor, one: Made, known: Advised, pictures: Path) -> t
         return phrasing.read(editor.model.text(text).tokens).tokens
 
     files = pictures / one.stem
-    targets = Targets(*(files.with_name(f"{one.stem}.{end}") for end in ("photo.png", "mended.png", "mended.json")))
+    photo, output, record = (files.with_name(f"{one.stem}.{end}") for end in ("photo.png", "mended.png", "mended.json"))
+    targets = repeat(Targets(photo, output, record))
     recipe = inkover.Recipe.read(files.with_name(f"{one.stem}.json"))
     return tuple(advice.pieces(cures.Case(recipe, known.signs, known.phrasing, SIDE, None, count, WORDS), targets))
 

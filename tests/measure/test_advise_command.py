@@ -22,6 +22,7 @@ from inkover.tabletop.edits import case
 
 EDIT = case("recolour", 1, 0, 1)
 READING = defaults(methods.get("diffedit").settings) | {"inversion_prompt": "empty"}
+BLENDING = defaults(methods.get("p2p").settings)
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +171,7 @@ def test_a_copy_of_the_photo_is_a_weak_edit(files: Path, capsys: pytest.CaptureF
         ({"mask": {"file": "masks\\mask.png", "sha256": "0"}}, "masks\\mask.png: no such file"),
         ({"mask": {"file": None, "sha256": "0"}}, "the recipe's mask was no file"),
         ({"settings": READING, "method": "diffedit", "source": ""}, "inversion_prompt"),
+        ({"settings": BLENDING, "method": "p2p", "windows": True}, "leave --windows out"),
         ({"where": "grow(ball"}, "grow(ball"),
         ({"photo": 3}, "expected an object"),
     ],
@@ -196,14 +198,14 @@ def test_no_recipe_at_all_is_refused_in_a_line(files: Path, capsys: pytest.Captu
 
 def test_what_is_advised_is_written_under_names_that_edit_writes(tmp_path: Path) -> None:
     def names(edited: str, recipe: str = "edit.json", transparent: bool = False) -> tuple[str, str]:
-        found = advice.beside(Path("photo.png"), tmp_path / edited, tmp_path / recipe, transparent)
+        found = next(advice.beside(Path("photo.png"), tmp_path / edited, tmp_path / recipe, transparent))
         assert found.output.parent == found.record.parent == tmp_path and found.photo == Path("photo.png")
         return found.output.name, found.record.name
 
     assert names("a.jpg") == ("a-2.jpg", "edit-2.json")
     (tmp_path / "a-2.jpg").touch()
     (tmp_path / "a-3.jpg").symlink_to(tmp_path / "gone")
-    assert names("a.jpg")[0] == "a-4.jpg"
+    assert names("a.jpg") == ("a-4.jpg", "edit-4.json")
     assert names("a.gif", "recipe.txt") == ("a-2.png", "recipe-2.json")
     assert names("a", "recipe") == ("a-2.png", "recipe-2.json")
     assert names("b.jpeg", transparent=True)[0] == "b-2.png" and names("b.webp", transparent=True)[0] == "b-2.webp"
@@ -213,7 +215,27 @@ def test_what_is_advised_is_written_under_names_that_edit_writes(tmp_path: Path)
 def test_where_nothing_can_be_written_the_working_folder_is_taken(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
-        found = advice.beside(Path("photo.png"), tmp_path / "a.png", tmp_path / "edit.json")
+        found = next(advice.beside(Path("photo.png"), tmp_path / "a.png", tmp_path / "edit.json"))
     finally:
         tmp_path.chmod(0o700)
     assert (found.output, found.record) == (Path("a-2.png"), Path("edit-2.json"))
+
+
+def test_every_command_of_one_advice_runs_and_is_of_the_run_as_it_is_here(
+    files: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = f"{EDIT.target} and a red cube and a blue mugg and a green cone and a yellow bal and a white cube"
+    options = ("--to", words, "--method", "sdedit", "--strength", "0.1", "--steps", "4", "--no-mark")
+    photo, picture, _, record = edited(files, "several", *options)
+    elsewhere = tmp_path / "several.json"
+    made = json.loads(Path(record).read_text())
+    elsewhere.write_text(json.dumps(made | {"model": made["model"] | {"spec": "./moved-away"}}))
+    given = ("--recipe", str(elsewhere), "--model", "tabletop", "--max-pixels", "90000")
+    commands = [one["arguments"] for one in advised(capsys, photo, picture, *given)["faults"]]
+    assert len(commands) > 1 and all(command[1] == "edit" for command in commands)
+    for command in commands:
+        assert command[-2:] == ["--max-pixels", "90000"] and "--no-mark" in command
+        assert run([*command[1:], "--steps", "2", "--quiet", "--no-cache"]) == 0
+    assert len({command[command.index("-o") + 1] for command in commands}) == len(commands)
+    texts = [command[command.index("--to") + 1] for command in commands]
+    assert not any("mugg" in text or "bal " in text for text in texts)

@@ -168,3 +168,10 @@ def test_a_place_that_was_taken_already_is_not_advised_again() -> None:
     calmer, stronger = cured("bleeding", masked).recipe, cured("weak", masked, replace(NOTHING, missed=0.9)).recipe
     assert calmer is not None and calmer.where == where and calmer.settings["strength"] < 0.8
     assert stronger is not None and stronger.where == where and stronger.settings["strength"] > 0.8
+
+
+@pytest.mark.parametrize("leans", ["WEAK", "STRONG", "NARROW", "WIDE", "HARSH", "UNTRUE"])
+def test_what_a_cure_turns_is_a_knob_of_some_method(leans: str) -> None:
+    known = {knob.name for name in methods.names() for knob in knobs(methods.get(name).settings)}
+    assert {name for name, _, _ in getattr(cures, leans)} <= known
+    assert set(cures.MOST) <= known

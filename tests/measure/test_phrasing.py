@@ -71,6 +71,13 @@ def test_a_text_is_cut_where_a_clause_ends_and_fits() -> None:
     assert len(phrasing.shortened("word " * 30, "", fits).split()) == 8
 
 
+def test_of_what_fits_the_clauses_nearest_to_the_source_stay() -> None:
+    long = "a pink cone on marble at night with snow , bricks , sand and sky , and a wall"
+    source = "a pink mug on marble at night"
+    assert phrasing.shortened(long, source, lambda text: len(text) < 60) == "a pink cone on marble at night"
+    assert phrasing.shortened(long, "", lambda text: len(text) < 60).endswith("sand")
+
+
 def test_cutting_never_leaves_the_source_alone() -> None:
     long = "a red ball on grass, and a blue cube and snow and sand and a wall"
     short = phrasing.shortened(long, "a red ball on grass", lambda text: len(text.split()) <= 10)

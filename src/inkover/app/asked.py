@@ -47,11 +47,7 @@ def wish(
     own = own and not (place is not None and place.finds)
     made = build(chosen, settings, masked=own, looking=looking)
     texts = weighed(chosen, *written)
-    if windows and chosen.steers(made):
-        raise InkoverError(
-            f"method {chosen.name!r} steers attention, and each window would look only at itself: leave --windows out, "
-            "or give a method such as diffedit"
-        )
+    check_windows(chosen, made, windows)
     check_edges(chosen, masked, grow, feather)
     clean = _cleanup(cleanup)
     edges = float(grow), None if feather is None else float(feather)  # numpy's numbers are none that JSON can hold
@@ -68,6 +64,15 @@ def check_reading(method: Method, made: Any, source: str, several: Sequence[Want
     told = source or (several[0].change.source if len(several) == 1 else "")
     if not told and (idle := turned(made, method.reading)):
         raise InkoverError(f"{idle[0]} has no effect without a source text: leave it out, or say --from")
+
+
+def check_windows(method: Method, made: Any, windows: bool) -> None:
+    """Refuse a method that steers attention where each window would look only at itself."""
+    if windows and method.steers(made):
+        raise InkoverError(
+            f"method {method.name!r} steers attention, and each window would look only at itself: leave --windows out, "
+            "or give a method such as diffedit"
+        )
 
 
 def check_place(given: str | None, place: Where | None, target: bool) -> None:
@@ -201,6 +206,7 @@ def from_recipe(recipe: Recipe, photo: Photo) -> Wish:
     if missing:
         lacking = f"the recipe lacks {', '.join(missing)} in settings, which this version has"
         raise InkoverError(f"{lacking}: hand a file that its own --record made, or make the edit anew")
+    check_windows(method, made, recipe.windows)
     several = [edits.again(change) for change in recipe.edits]
     written = prompts(recipe.source, recipe.target, several)
     texts = weighed(method, *written)

@@ -12,7 +12,7 @@ import typer
 from inkover.app import options as o
 from inkover.errors import InkoverError
 
-PIXELS = 100_000_000
+PIXELS = o.PIXELS
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate")  # torch raises RuntimeErrors that say so
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -27,7 +27,7 @@ def command(recipe: Recipe, photo: Path, output: Path, record: Path) -> tuple[st
         raise InkoverError("the recipe makes several changes: ask about one of them, made alone with --from and --to")
     return (
         "inkover", "edit", _no_option(photo), *_texts(recipe), *_place(recipe), *_knobs(recipe), *_model(recipe),
-        "-o", str(output), "--record", str(record),
+        "-o", str(output), "--record", str(record), *([] if recipe.mark else ["--no-mark"]),
     )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def _texts(recipe: Recipe) -> Iterator[str]:
 
 
 def _place(recipe: Recipe) -> Iterator[str]:
-    """Yield where it is edited; a soft edge that was chosen from the mask is chosen again."""
+    """Yield where it is edited; a soft edge is said as it was used, whoever chose it."""
     masked = bool(recipe.mask or recipe.where)
     if recipe.where:
         yield from ("--mask", recipe.where)

@@ -39,6 +39,7 @@ Inversion = Annotated[
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Trace the photo anew, and keep no inversion.")]
 Set = Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="Turn a knob; see inkover methods NAME.")]
+PIXELS = 100_000_000
 MaxPixels = Annotated[int, typer.Option("--max-pixels", metavar="N", min=1, help="Largest photo that is opened.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes.")]

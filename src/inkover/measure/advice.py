@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,18 @@ class Targets:
     photo: Path
     output: Path
     record: Path
+    options: tuple[str, ...] = ()  # what else it takes to read the photo
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """An edit that advice is asked about."""
+
+    recipe: Recipe  # by which the editor's model made it
+    before: Photo
+    after: Photo
+    mask: Mask | None = None  # (H, W) in [0, 1]: where it was to be, if that is known better than by the texts
+    mask_file: File | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +85,17 @@ def measures(seen: Signs, said: Phrasing) -> dict[str, float | None]:
     }
 
 
-def advise(
-    editor: Editor,
-    recipe: Recipe,
-    before: Photo,
-    after: Photo,
-    targets: Targets,
-    encoder: Encoder | None = None,
-    mask: Mask | None = None,
-    mask_file: File | None = None,
-) -> Advice:
-    """Say what went wrong with an edit and what to do about it.
-
-    ``mask`` (H, W) in [0, 1] is where the edit was to be, if that is known better than by the texts, and ``mask_file``
-    its file. The recipe is one that its model, which the editor holds, made ``after`` by.
-    """
+def advise(editor: Editor, edit: Edited, targets: Iterator[Targets], encoder: Encoder | None = None) -> Advice:
+    """Say what went wrong with an edit and what to do about it; every command takes the next of the targets."""
+    recipe, before = edit.recipe, edit.before
     said = phrasing.read(editor.model.text(emphasis.parse(recipe.target).text).tokens)
-    seen = signs.observed(editor, recipe, before, after, mask, encoder)
+    seen = signs.observed(editor, recipe, before, edit.after, edit.mask, encoder)
 
-    def count(text: str) -> int:
+    def tokens(text: str) -> int:
         return phrasing.read(editor.model.text(text).tokens).tokens
 
     known = vocabulary(editor.model.name)
-    case = Case(recipe, seen, said, min(before.size), mask_file, count, known)
+    case = Case(recipe, seen, said, min(before.size), edit.mask_file, tokens, known)
     return Advice(tuple(pieces(case, targets)), seen, said)
 
 
@@ -107,13 +108,14 @@ def vocabulary(model: str) -> tuple[str, ...]:
     return WORDS
 
 
-def pieces(case: Case, targets: Targets) -> Iterator[Piece]:
-    """Yield each fault with its cure and the command of it."""
+def pieces(case: Case, targets: Iterator[Targets]) -> Iterator[Piece]:
+    """Yield each fault with its cure and the command of it, which takes the next of the targets."""
     for one in faults.found(measures(case.signs, case.phrasing)):
         cure = cures.CURES[one.rule.fault](case)
         command = cure.arguments or None
         if cure.recipe is not None:
-            command = command_line.command(cure.recipe, targets.photo, targets.output, targets.record)
+            here = next(targets)
+            command = (*command_line.command(cure.recipe, here.photo, here.output, here.record), *here.options)
         yield Piece(one, cure.text, command)
 
 
@@ -122,22 +124,24 @@ def typed(command: tuple[str, ...]) -> str:
     return shlex.join(command)
 
 
-def beside(photo: Path, edited: Path, recipe: Path, transparent: bool = False) -> Targets:
-    """Return files that an advised command can write: names beside the edited photo and its recipe, with suffixes that
-    ``inkover edit`` writes; of a ``transparent`` photo no JPEG."""
+def beside(
+    photo: Path, edited: Path, recipe: Path, transparent: bool = False, options: tuple[str, ...] = ()
+) -> Iterator[Targets]:
+    """Yield files that advised commands can write: NAME-2.EXT, NAME-3.EXT ... beside the edited photo and its recipe,
+    where neither is there yet, with suffixes that ``inkover edit`` writes; of a ``transparent`` photo no JPEG."""
     suffix = photos.default_output(edited).suffix
     if transparent and photos.format_of(Path(f"edited{suffix}")) == "JPEG":
         suffix = ".png"
-    return Targets(photo, unused(edited.with_suffix(suffix)), unused(recipe.with_suffix(".json")))
+    output, record = writable(edited.with_suffix(suffix)), writable(recipe.with_suffix(".json"))
+    for number in count(2):
+        made = files.numbered(output, number), files.numbered(record, number)
+        if not any(map(os.path.lexists, made)):
+            yield Targets(photo, *made, options)
 
 
-def unused(path: Path) -> Path:
-    """Return a name beside a file that none has yet: NAME-2.EXT, NAME-3.EXT ...; in the working folder where the
-    file's own cannot be written."""
-    number, path = 2, path if os.access(path.parent, os.W_OK | os.X_OK) else Path(path.name)
-    while os.path.lexists(found := files.numbered(path, number)):
-        number += 1
-    return found
+def writable(path: Path) -> Path:
+    """Return a path, or one in the working folder where nothing can be written into its own."""
+    return path if os.access(path.parent, os.W_OK | os.X_OK) else Path(path.name)
 
 
 def row(piece: Piece, figures: Measures) -> dict[str, Any]:

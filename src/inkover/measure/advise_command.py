@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inkover.app import asked, config, files, inputs, loading, progress
+from inkover.app.options import PIXELS
 from inkover.app.recipe import Recipe
 from inkover.app.request import Engine, Manner
 from inkover.errors import InkoverError
 from inkover.measure import advice, score_command
-from inkover.measure.advice import Advice, Piece
+from inkover.measure.advice import Advice, Edited, Piece
 from inkover.photo import Photo
 
 if TYPE_CHECKING:
@@ -38,13 +39,15 @@ def run(ask: Ask, engine: Engine, manner: Manner) -> None:
     before, after, mask = score_command.read_pair(ask.photo, ask.edited, ask.mask, ask.max_pixels)
     _check_photo(recipe, before, ask)
     _check_recipe(recipe, before, ask)
-    targets = advice.beside(ask.photo, ask.edited, file, before.alpha is not None)
+    limit = ("--max-pixels", str(ask.max_pixels)) if ask.max_pixels != PIXELS else ()
+    targets = advice.beside(ask.photo, ask.edited, file, before.alpha is not None, limit)
     with progress.shown(manner.quiet) as show:
         editor = loading.editor(engine, config.defaults(), recipe, show)
         asked.check_weights(recipe, editor.weights)
+        recipe = replace(recipe, model=editor.weights)  # where they lie here, which may be elsewhere than then
         encoder = _clip(ask.clip, editor.model.name, recipe, manner)
         given = None if ask.mask is None else inputs.mask_file(ask.mask)
-        found = advice.advise(editor, recipe, before, after, targets, encoder, mask, given)
+        found = advice.advise(editor, Edited(recipe, before, after, mask, given), targets, encoder)
     if manner.json:
         print(json.dumps(_document(found), allow_nan=False))
     else:

@@ -159,7 +159,8 @@ def long(case: Case) -> Cure:
     """The text without its last clauses."""
     window, source = case.phrasing.window, case.recipe.source
     most = min(int(phrasing.LONG * window), max(window // 2, case.count(source) + 4))
-    text = phrasing.shortened(case.recipe.target, source, lambda one: case.count(one) <= most)
+    spelled = phrasing.respelled(case.recipe.target, case.phrasing.unknown, case.vocabulary) or case.recipe.target
+    text = phrasing.shortened(spelled, source, lambda one: case.count(one) <= most)
     words = f"Shorten the text to {most} tokens or fewer; it has {case.phrasing.tokens}"
     return _said(f"{words}: {text!r}.", replace(case.recipe, target=text))
 
@@ -260,12 +261,12 @@ def _turned(recipe: Recipe, leans: tuple[Lean, ...], step: bool = True) -> Recip
     ]  # fmt: skip
     back = {knob.name: knob.default for knob, way, _ in able if _leans(knob, recipe.settings[knob.name], way)}
     if back:
-        return _checked(method, recipe, _set(recipe, **back))
+        return _fitting(method, recipe, back)
     for knob, way, factor in able if step else ():
         value = _step(recipe.settings[knob.name], factor, knob.low, min(knob.high or 1e9, MOST.get(knob.name, 1e9)))
         value = knob.kind(value)
         if (value - recipe.settings[knob.name]) * way < 0:
-            return _checked(method, recipe, _set(recipe, **{knob.name: value}))
+            return _fitting(method, recipe, {knob.name: value})
     return recipe
 
 
@@ -279,13 +280,23 @@ def _step(value: float, factor: float, low: float | None, high: float) -> float:
     return round(min(max(value * factor, -1e9 if low is None else low), high), 2)
 
 
-def _checked(method: Method, recipe: Recipe, turned: Recipe) -> Recipe:
-    """Return the turned recipe, or where its knobs do not fit together, the method's defaults."""
+def _fitting(method: Method, recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with some knobs set: all of them, or where those do not fit together, as many as do."""
+    together = _set(recipe, **values)
+    if _fits(method, together):
+        return together
+    for name, value in values.items():
+        alone = _set(recipe, **{name: value})
+        recipe = alone if _fits(method, alone) else recipe
+    return recipe
+
+
+def _fits(method: Method, recipe: Recipe) -> bool:
     try:
-        build(method, turned.settings)
+        build(method, recipe.settings)
     except InkoverError:
-        return replace(recipe, settings=defaults(method.settings))
-    return turned
+        return False
+    return True
 
 
 def _set(recipe: Recipe, **settings: Any) -> Recipe:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 from inkover.attention.words import Tokens, at, words
 from inkover.methods.wording import SMALL
@@ -139,13 +139,28 @@ def _recoloured(source: str, thing: str, how: str) -> str | None:
 
 
 def shortened(text: str, source: str, fits: Callable[[str], bool]) -> str:
-    """Return the longest beginning of a text that fits and ends where a clause does, or else a word.
+    """Return a beginning of a text that fits: of those that end where a clause does the one nearest to the source,
+    without a source the longest; where there is none, the longest that ends with a word.
 
     It says more than the source alone: what is to change is kept.
     """
-    ends = [match.start() for match in _ENDS.finditer(text)]
-    for end in [*reversed(ends), *(match.start() for match in reversed(list(re.finditer(r"\s", text))))]:
-        start = text[:end].strip(" ,.;")
-        if start and fits(start) and start.split() != source.split() and not source.startswith(start):
-            return start
-    return text
+    clauses, words = (_beginnings(text, ends) for ends in (_ENDS, re.compile(r"\s")))
+    able = [one for one in clauses if fits(one) and _says_more(one, source)]
+    if able:
+        return max(able, key=lambda one: (_likeness(one, source) if source else 0.0, len(one)))
+    return next((one for one in reversed(words) if fits(one) and _says_more(one, source)), text)
+
+
+def _beginnings(text: str, ends: re.Pattern[str]) -> list[str]:
+    found = (text[: match.start()].strip(" ,.;") for match in ends.finditer(text))
+    return [one for one in found if one]
+
+
+def _says_more(text: str, source: str) -> bool:
+    return text.split() != source.split() and not source.startswith(text)
+
+
+def _likeness(text: str, source: str) -> float:
+    """Return how much of two texts are the same words in the same order, in [0, 1]."""
+    one, other = (re.findall(r"\w+", words) for words in (text, source))
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()

@@ -71,7 +71,9 @@ def main() -> None:
                 one, other = picture(network.decode(back)), picture(network.decode(photo))
                 found.append(psnr(one, other))
                 alike.append(ssim(one, other))
-            mean = "equal" if np.isinf(found).all() else f"{np.mean(found):.1f} dB"
+            apart = [one for one in found if np.isfinite(one)]
+            equal = f" ({len(found) - len(apart)} equal)" if 0 < len(apart) < len(found) else ""
+            mean = f"{np.mean(apart):.1f} dB{equal}" if apart else "equal"
             print(
                 f"| {name} | {scale:g} | {mean} | {np.mean(alike):.3f} | {samples} | {np.median(seconds):.1f} |",
                 flush=True,

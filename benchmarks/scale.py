@@ -107,8 +107,9 @@ def sd15(dtype: torch.dtype) -> Any:
         up_block_types=("UpDecoderBlock2D",) * blocks, latent_channels=4, layers_per_block=2, sample_size=512,
     )  # fmt: skip
     scheduler = DDIMScheduler.from_pretrained(folder(), subfolder="scheduler")
+    text = CLIPTextModel(read).eval()
     pipeline: Any = StableDiffusionPipeline(
-        vae, CLIPTextModel(read), tokenizer, unet, scheduler, None, None, requires_safety_checker=False
+        vae.eval(), text, tokenizer, unet.eval(), scheduler, None, None, requires_safety_checker=False
     )
     return pipeline.to(dtype=dtype)
 
@@ -129,9 +130,8 @@ def houses(dtype: torch.dtype, steps: int) -> Iterator[tuple[str, Cost]]:
     config = pipeline.scheduler.config
     solver = DPMSolverMultistepScheduler.from_config(config, algorithm_type="sde-dpmsolver++", solver_order=2)
     inverse = DDIMInverseScheduler.from_config(config)
-    parts = {name: part for name, part in pipeline.components.items() if name != "scheduler"}
+    parts = {name: part for name, part in pipeline.components.items() if name not in ("scheduler", "image_encoder")}
     ledits = LEditsPPPipelineStableDiffusion(**(parts | {"requires_safety_checker": False}), scheduler=solver)
-    parts.pop("image_encoder", None)
     diffedit = StableDiffusionDiffEditPipeline(
         **parts, requires_safety_checker=False, scheduler=pipeline.scheduler, inverse_scheduler=inverse
     )

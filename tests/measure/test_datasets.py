@@ -225,10 +225,23 @@ def test_a_row_of_tedbench_plus_that_is_wrong_is_named(tmp_path: Path) -> None:
     file.write_text(file.read_text() + "gone.jpeg,a cube\nball.jpeg\n")
     with pytest.raises(InkoverError) as told:
         datasets.load("tedbench++", tmp_path)
-    assert "row 4: " in str(told.value) and "gone.jpeg" in str(told.value) and "row 5: " in str(told.value)
+    assert "line 4: " in str(told.value) and "gone.jpeg" in str(told.value) and "line 5: " in str(told.value)
     (tmp_path / "originals" / "ball.jpeg").unlink()
     with pytest.raises(InkoverError, match="no column that names photos"):
         datasets.load("tedbench++", tmp_path)
+
+
+def test_a_row_of_tedbench_plus_may_go_over_several_lines(tmp_path: Path) -> None:
+    file = small.tedbench_plus(tmp_path) / "tedbench++.csv"
+    file.write_text('image,"the\ntarget"\n\nball,a cube\n\n"gone.jpeg",a\nball,"a red\nball"\n')
+    with pytest.raises(InkoverError) as told:
+        datasets.load("tedbench++", tmp_path)
+    assert "++.csv line 6: " in str(told.value) and "gone.jpeg" in str(told.value)
+    file.write_text('image,target\n\nball,a cube\nball,"a red\r\n ball"\n', newline="")
+    assert [(case.id, case.target) for case in datasets.load("tedbench++", tmp_path)] == [
+        ("001", "a cube"),
+        ("002", "a red ball"),
+    ]
 
 
 @pytest.mark.parametrize(

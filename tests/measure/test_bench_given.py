@@ -113,15 +113,16 @@ def test_each_layout_runs(name: str, make: Any, report: Any, tmp_path: Path) -> 
     assert (found["rows"][0]["means"]["pie_mse"] is not None) == (name == "pie-bench")
 
 
-def test_texts_that_nobody_can_read_are_one_broken_case(
+def test_texts_that_a_method_cannot_take_are_one_broken_case(
     model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = small.cases(tmp_path / "in", {"to": " "}, {"to": small.TEXTS[0]}, {"to": "a\tb"}, {})
+    folder = small.cases(tmp_path / "in", {"to": small.TEXTS[0]}, {"to": "a (blue:2) ball"}, {"to": "(blue:x) ball"}, {})
     asked = ["cases", str(folder), "--methods", "sdedit", "--model", model, "--steps", "2", "-o", str(tmp_path / "out")]
     assert run(["bench", *asked]) == 0
     told = capsys.readouterr().out.splitlines()
     assert [line.split()[:3] for line in told[-3:]] == [["broken:", f"c{k}", "sdedit:"] for k in range(3)]
-    assert "target text is empty" in told[-3] and any(line.split() == ["cases", "1"] for line in told)
+    assert "nothing to do" in told[-3] and "cannot weigh words" in told[-2]
+    assert any(line.split() == ["cases", "1"] for line in told)
     found = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [one["case"] for one in found["broken"]] == ["c0", "c1", "c2"] and found["rows"][0]["cases"] == 1
 
@@ -129,12 +130,12 @@ def test_texts_that_nobody_can_read_are_one_broken_case(
 def test_a_run_whose_every_edit_breaks_has_an_exit_code_of_its_own(
     model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, out = small.cases(tmp_path / "in", {"to": " "}, {"to": small.TEXTS[0]}), tmp_path / "out"
+    folder, out = small.cases(tmp_path / "in", {"to": small.TEXTS[0]}, {"to": "a (blue:2) ball"}), tmp_path / "out"
     asked = ["bench", "cases", str(folder), "--methods", "sdedit,ddim", "--model", model, "--steps", "2"]
     for more in (["-o", str(out)], ["-o", str(out), "--resume", "--quiet", "--json"], ["--json"]):
         assert run([*asked, *more]) == 3
         told = capsys.readouterr()
-        assert told.err.startswith("inkover: warning: every edit broke (4 of 4), the first with: the target text is")
+        assert told.err.startswith("inkover: warning: every edit broke (4 of 4), the first with: source and target")
         assert len(told.err.splitlines()) == 1 and "c0" in told.out  # the report is there nevertheless
     assert len(json.loads((out / "report.json").read_text())["broken"]) == 4 and (out / "report.html").exists()
 

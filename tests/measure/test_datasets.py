@@ -103,6 +103,13 @@ WRONG_LINES = [
     ({"photo": None}, "'photo' is missing"),
     ({"from": None}, "'from' is missing"),
     ({"to": 3}, "'to' is 3"),
+    ({"to": ""}, "the target text is empty"),
+    ({"to": " "}, "the target text is empty"),
+    ({"to": "a\tball"}, "characters that no model reads"),
+    ({"from": "\ud800"}, "characters that no model reads"),
+    ({"mask": ""}, "'mask' is '', expected a file in"),
+    ({"truth": " "}, "'truth' is ' ', expected a file in"),
+    ({"photo": ""}, "'photo' is '', expected a file in"),
     ({"mask": "gone.png"}, "gone.png"),
     ({"truth": "gone.png"}, "gone.png"),
     ({"mask": "cases.jsonl"}, "cases.jsonl"),
@@ -173,6 +180,8 @@ def test_of_many_problems_some_are_named_and_the_others_counted(tmp_path: Path) 
         ({"editing_type_id": 1}, "'editing_type_id' is 1"),
         ({"image_path": "gone.jpg"}, "no such file"),
         ({"original_prompt": None}, "'original_prompt' is None"),
+        ({"editing_prompt": "[]"}, "the target text is empty"),
+        ({"image_path": ""}, "'image_path' is ''"),
     ],
     ids=str,
 )
@@ -216,7 +225,11 @@ def test_a_folder_of_another_layout_is_refused(name: str, make: Maker, file: str
             datasets.load(name, tmp_path)
 
 
-@pytest.mark.parametrize("entry", [3, {}, {"img_name": "ball.jpeg"}, {"img_name": "", "target_text": "x"}], ids=str)
+@pytest.mark.parametrize(
+    "entry",
+    [3, {}, {"img_name": "ball.jpeg"}, {"img_name": "", "target_text": "x"}, {"img_name": "ball", "target_text": ""}],
+    ids=str,
+)
 def test_an_entry_of_tedbench_that_is_wrong_is_named(entry: Any, tmp_path: Path) -> None:
     small.tedbench(tmp_path)
     (tmp_path / "input_list.json").write_text(json.dumps([{"img_name": "ball", "target_text": "x"}, entry]))

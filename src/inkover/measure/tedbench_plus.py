@@ -39,7 +39,7 @@ def _images(folder: Path, rows: Sequence[Sequence[str]]) -> int:
     """Return the column of the photos' names, the first that names any: the headings are not relied on."""
     width = max((len(row) for row in rows), default=0)
     for column in range(width):
-        if any(len(row) > column and row[column] and original(folder, row[column]).is_file() for row in rows):
+        if any(len(row) > column and row[column] and original(folder / IMAGES / row[column]).is_file() for row in rows):
             return column
     raise InkoverError(f"{folder / LIST} has no column that names photos in {folder / IMAGES}: give TEdBench++'s own")
 
@@ -48,4 +48,4 @@ def _case(folder: Path, number: int, row: Sequence[str], column: int) -> Case:
     if len(row) < column + 2:
         raise InkoverError(f"{len(row)} columns came, expected a photo in column {column + 1} and a text after it")
     target = " ".join(row[column + 1].split())  # a text may go over several lines
-    return Case(f"{number:03}", KIND, original(folder, row[column]), "", target)
+    return Case(f"{number:03}", KIND, original(folder / IMAGES / row[column]), "", target)

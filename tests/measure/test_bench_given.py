@@ -116,7 +116,9 @@ def test_each_layout_runs(name: str, make: Any, report: Any, tmp_path: Path) -> 
 def test_texts_that_a_method_cannot_take_are_one_broken_case(
     model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = small.cases(tmp_path / "in", {"to": small.TEXTS[0]}, {"to": "a (blue:2) ball"}, {"to": "(blue:x) ball"}, {})
+    folder = small.cases(
+        tmp_path / "in", {"to": small.TEXTS[0]}, {"to": "a (blue:2) ball"}, {"to": "(blue:x) ball"}, {}
+    )
     asked = ["cases", str(folder), "--methods", "sdedit", "--model", model, "--steps", "2", "-o", str(tmp_path / "out")]
     assert run(["bench", *asked]) == 0
     told = capsys.readouterr().out.splitlines()

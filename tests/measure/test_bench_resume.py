@@ -256,7 +256,7 @@ def test_trials_from_before_there_was_a_measure_have_none_and_are_not_done_again
 
 
 def test_lines_come_back_as_they_were(tmp_path: Path) -> None:
-    figures = COSTS | {"one": 0.1 + 0.2, "none": None, "far": np.inf, "right": True, "count": 3}
+    figures = COSTS | {"one": 0.1 + 0.2, "none": None, "far": np.inf, "rest": True, "count": 3}
     line, other = Line("a", "b", "c", figures, "from", "to"), Line("a", "b", "d", None, broken="why")
     first = journal.begun(tmp_path, {}, {})
     first.append(line)
@@ -283,7 +283,8 @@ DAMAGED: list[Any] = [
     *(PLAIN | {"figures": {key: value for key, value in COSTS.items() if key != name}} for name in COSTS),
     *(PLAIN | {"figures": COSTS | {name: "inf"}} for name in COSTS),
     *(PLAIN | {"figures": COSTS | {"psnr": value}} for value in ("far", [1], {}, 10**400)),
-    PLAIN | {"figures": COSTS | {"success": 0.5}}, "[" * 100_000, "\ud800",
+    PLAIN | {"figures": COSTS | {"success": 0.5}}, PLAIN | {"figures": COSTS | {"psnr": True}},
+    "[" * 100_000, "\ud800",
 ]  # fmt: skip
 """What may stand in a line beside a trial of the case ``a``."""
 

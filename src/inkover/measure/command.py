@@ -23,7 +23,8 @@ def bench(
     methods: Words = [],  # noqa: B006 - typer reads the default and hands over a list of its own
     edits: Words = [],  # noqa: B006 - as above
     cases: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Of each kind of edit.  [default: 32, or all there are]")
+        int | None,
+        typer.Option(min=1, max=10**6, metavar="N", help="Of each kind of edit.  [default: 32, or all there are]"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the noise; and which held-out scenes.")] = 0,
     side: Annotated[

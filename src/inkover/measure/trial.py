@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 COUNTED = ("samples", "evaluated")
-SECONDS, VERDICT = "seconds", "success"
+SECONDS, VERDICTS = "seconds", ("success", "wanted", "rest")
 WORDS = {str(value): value for value in (math.inf, -math.inf, math.nan)}
 """What JSON has no numbers for."""
 
@@ -60,7 +60,7 @@ def _are_figures(figures: Mapping[str, Any] | None) -> bool:
         all(type(count) is int and count >= 0 for count in counts)
         and type(seconds) in (int, float)
         and 0 <= seconds < math.inf
-        and isinstance(figures.get(VERDICT), bool | None)
+        and all(value is None or isinstance(value, bool) == (name in VERDICTS) for name, value in figures.items())
     )
 
 

@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from inkover.measure import bench_gallery, bench_tables, intervals, summary
+from inkover.measure import bench_gallery, bench_page_tables, intervals, summary
 from inkover.measure.bench_pictures import Gallery
 from inkover.measure.columns import Column, View
 from inkover.measure.html import BASE
@@ -97,7 +97,7 @@ def _about(report: Report) -> str:
 
 
 def _measures(report: Report) -> Iterator[str]:
-    yield from bench_tables.measures(report.groups, report.view, report.methods)
+    yield from bench_page_tables.measures(report.groups, report.view, report.methods)
     cases = min((group.cases for group in summary.overall(report.groups)), default=0)
     if cases < intervals.FEW:
         yield (
@@ -118,14 +118,14 @@ def _measures(report: Report) -> Iterator[str]:
     )
     told = "".join(
         f"<dt>{escape(column.label)}</dt><dd>{escape(column.says)}</dd>"
-        for column in bench_tables.measured(report.groups, report.view)
+        for column in bench_page_tables.measured(report.groups, report.view)
     )
     yield f"<details><summary>the measures in words</summary><dl>{told}</dl></details>"
 
 
 def _scatters(report: Report) -> Iterator[str]:
     """Yield a picture for each measure of preservation that the run has, and what would give those that it has not."""
-    known = {column.name for column in bench_tables.measured(report.groups, report.view)}
+    known = {column.name for column in bench_page_tables.measured(report.groups, report.view)}
     drawn = 0
     for name in report.view.preserving if report.view.faithful in known else ():
         drawing = _scatter(report, report.view.column(name)) if name in known else None
@@ -180,18 +180,19 @@ def _shown(found: Interval, column: Column) -> Interval:
 
 def _kinds(report: Report) -> Iterator[str]:
     column = next(
-        (one for one in bench_tables.measured(report.groups, report.view) if one.name == report.view.faithful), None
+        (one for one in bench_page_tables.measured(report.groups, report.view) if one.name == report.view.faithful),
+        None,
     )
     if column is None:
         yield from _lacking(report.view, {*report.view.preserving}, 0)
         return
     yield f'<p class="note">{escape(column.label)}{UNITS[column.unit]}, with how many cases in the heading.</p>'
-    yield from bench_tables.by_kind(report.groups, column, report.methods)
+    yield from bench_page_tables.by_kind(report.groups, column, report.methods)
     yield '<p class="note">Every measure by kind of edit is in report.csv.</p>'
 
 
 def _cost(report: Report) -> Iterator[str]:
-    yield from bench_tables.cost(report.groups, report.methods)
+    yield from bench_page_tables.cost(report.groups, report.methods)
     yield (
         f'<p class="note">Medians over the cases with their {LEVEL} intervals, by the same bootstrap. A '
         "network sample is one picture that the network is asked about once. Seconds are without loading the model.</p>"
@@ -199,7 +200,7 @@ def _cost(report: Report) -> Iterator[str]:
 
 
 def _papers(report: Report) -> Iterator[str]:
-    yield from bench_tables.papers(report.papers, report.groups, report.view, report.methods)
+    yield from bench_page_tables.papers(report.papers, report.groups, report.view, report.methods)
     sources = "; ".join(dict.fromkeys(row.source for row in report.papers))
     yield (
         f'<p class="note">{escape(sources)}. Same dataset as far as layout and number of cases tell, same model by its '

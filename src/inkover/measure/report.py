@@ -41,9 +41,9 @@ def write(
     plan: Plan, journal: Journal, groups: Sequence[Group], report: Mapping[str, Any], command: str, folder: Path
 ) -> None:
     """Write the three files, each whole or not at all."""
+    from inkover.measure.bench_csv import table
     from inkover.measure.bench_page import Report, page
     from inkover.measure.bench_pictures import gallery
-    from inkover.measure.bench_table import table
 
     settings = report["settings"]
     write_report(folder, report)

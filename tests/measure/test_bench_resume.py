@@ -239,6 +239,21 @@ def test_force_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["mine.png", "sdedit-recolour.png"]
 
 
+@pytest.mark.parametrize("named", [["../a.png", "one.png", 3, None], [[]], 5, None, {"one.png": 1}], ids=str)
+def test_a_run_that_begins_anew_takes_only_sheets_away_that_the_older_one_names(named: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    journal.begun(folder, {"methods": ["ddim"], "edits": ["add"]}, {})
+    header = json.loads((folder / TRIALS).read_text())
+    assert header["sheets"] == ["ddim-add.png"]
+    (folder / TRIALS).write_text(json.dumps(header | {"sheets": named}) + "\n")
+    (folder / "two.png").mkdir()
+    for path in (tmp_path / "a.png", folder / "one.png", folder / "ddim-add.png"):
+        path.touch()
+    journal.begun(folder, {}, {})
+    left = {path.name for path in tmp_path.rglob("*.png")}
+    assert {"a.png", "two.png", "ddim-add.png"} <= left and ("one.png" in left) == ("one.png" not in str(named))
+
+
 def test_trials_from_before_there_was_a_measure_have_none_and_are_not_done_again(whole: Path, tmp_path: Path) -> None:
     header, *trials = (whole / TRIALS).read_text().splitlines()
     known = [json.loads(line) for line in trials]

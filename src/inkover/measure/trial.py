@@ -16,7 +16,7 @@ WORDS = {str(value): value for value in (math.inf, -math.inf, math.nan)}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What came of one method on one case."""
+    """A trial: what came of one method on one case."""
 
     case: str
     kind: str

@@ -6,7 +6,9 @@ import csv
 import json
 import math
 import re
+import shlex
 from collections import Counter
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -167,6 +169,24 @@ def test_the_command_leaves_all_three_and_again_after_resume(tmp_path: Path) -> 
     assert "<svg" not in page and "the true edit" in page and found.tags["article"] == 2
     assert run([*asked, "--force", "--methods", "ddim", "--cases", "1", "--edits", "nothing"]) == 2
     assert (out / PAGE).read_bytes() == before[PAGE]
+
+
+def test_the_command_of_a_page_makes_the_same_run_as_it_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out, model = small.cases(tmp_path / "-in", {}), tmp_path / "out", tiny_folder(tmp_path / "model")
+    asked = ["bench", f"-o{out}", "cases", "--steps=2", "--methods", "sdedit", "--model", str(model), "--quiet"]
+    asked += ["--knob", "negative=--force", "--knob", "strength=0.5,1", "--use-mask", str(folder)]
+    assert run(asked) == 0 and run([*asked, "--force"]) == 0
+    (tmp_path / "out-2").mkdir()
+    assert run([*asked, "--resume"]) == 0
+    told = re.search(r"<pre[^>]*><code>inkover (.*)</code></pre>", (out / PAGE).read_text())
+    assert told is not None
+    again = shlex.split(unescape(told[1]))
+    assert again[-2:] == ["-o", str(tmp_path / "out-3")] and "--resume" not in again and "--force" not in again
+    assert run(again) == 0
+    one, other = (json.loads((path / REPORT).read_text())["settings"] for path in (out, tmp_path / "out-3"))
+    assert one == other and one["knobs"]["sdedit strength=1"]["negative"] == "--force"
 
 
 def test_the_page_tells_everything_and_is_whole(tmp_path: Path) -> None:

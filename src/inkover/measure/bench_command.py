@@ -61,7 +61,7 @@ class Ask:
     knobs: tuple[str, ...]  # NAME=VALUES
     use_mask: bool
     networks: Wanted
-    command: tuple[str, ...]  # as it was typed
+    command: tuple[str, ...]  # that makes the same run in another folder
 
     def of_scenes(self) -> dict[str, Any]:
         """Return the options that say which scenes are rendered."""
@@ -87,7 +87,7 @@ def run(ask: Ask, place: Place, engine: Engine, manner: Manner) -> None:
     place.check(plan.settings())
     for note in variants.notes(plan.variants):
         manner.note(note)
-    report = carry_out(plan, plans.loaded(engine), place, manner, _repeating(ask.command))
+    report = carry_out(plan, plans.loaded(engine), place, manner, shlex.join(["inkover", *ask.command]))
     told = [*plan.table(report["rows"]), *_shared(report["samples"]), *map(_broken, report["broken"])]
     print(json.dumps(report) if manner.json else "\n".join(told))
     _check_some(plan, report, manner)
@@ -143,11 +143,6 @@ def _on_photos(ask: Ask, turned: Sequence[Variant], kinds: list[str], folder: Pa
     plan.check()
     wanted = ask.networks
     return replace(plan, networks=seeing.load(wanted.clip, wanted.dino, wanted.lpips, wanted.faces))
-
-
-def _repeating(typed: Sequence[str]) -> str:
-    """Return the command line that repeats a run: as it was typed, but for what speaks of the run in the folder."""
-    return shlex.join(["inkover", *(word for word in typed if word not in ("--resume", "--force"))])
 
 
 def _check_some(plan: Plan, report: Mapping[str, Any], manner: Manner) -> None:

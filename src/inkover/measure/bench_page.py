@@ -45,7 +45,7 @@ class Report:
     broken: Sequence[Mapping[str, str]]  # case, kind, method, message
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
-    command: str  # that repeats the run
+    command: str  # that makes the same run in another folder
 
 
 def page(report: Report) -> bytes:
@@ -242,7 +242,7 @@ def _broken(broken: Sequence[Mapping[str, str]]) -> Iterator[str]:
 
 
 def _run(report: Report) -> Iterator[str]:
-    yield "<p>The same run, into another folder (another -o):</p>"
+    yield "<p>The same run, in another folder:</p>"
     yield f'<pre tabindex="0"><code>{escape(report.command)}</code></pre>'
     settings = {name: value for name, value in report.settings.items() if name not in ("model", "knobs")}
     yield from _values("model", report.settings["model"])

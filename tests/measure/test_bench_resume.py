@@ -96,6 +96,11 @@ def test_a_run_that_is_done_is_not_done_again(
 
 def test_the_report_says_what_decided_it(whole: Path) -> None:
     report = json.loads((whole / "report.json").read_text())
+    trials = [json.loads(line) for line in (whole / TRIALS).read_text().splitlines()[1:]]
+    for trial in trials:
+        without = {name for name, value in trial["figures"].items() if value in (None, "inf", "nan")}
+        assert trial["reasons"].keys() == without and all(trial["reasons"].values())
+    assert sum(one["cases"] for one in report["reasons"]) == sum(len(trial["reasons"]) for trial in trials) > 0
     header = json.loads((whole / TRIALS).read_text().splitlines()[0])
     assert report["settings"] == header["settings"] and report["versions"] == header["versions"]
     assert report["settings"]["knobs"]["sdedit"]["steps"] == 5 and len(report["settings"]["model"]["hash"]) == 64
@@ -131,7 +136,7 @@ def test_a_folder_that_holds_another_run_is_refused(
         (["--force"], "add -o FOLDER"),
         (["--steps", "0"], "steps"),
         (["--steps", "2000"], "--steps 2000 is not for method 'sdedit'"),
-        (["--steps", "1", "--methods", "diffedit"], "--steps 1 is not for method 'diffedit'"),
+        (["--steps", "1", "--methods", "diffedit"], "--steps 1 is not for method 'sdedit'"),
         (["--things", "1", "--edits", "two"], "of two objects"),
         (["-o", __file__], "cannot make the folder"),
         (["-o", f"{__file__}/in/it"], "cannot make the folder"),
@@ -272,7 +277,9 @@ def test_trials_from_before_there_was_a_measure_have_none_and_are_not_done_again
 
 def test_lines_come_back_as_they_were(tmp_path: Path) -> None:
     figures = COSTS | {"one": 0.1 + 0.2, "none": None, "far": np.inf, "rest": True, "count": 3}
-    line, other = Line("a", "b", "c", figures, "from", "to"), Line("a", "b", "d", None, broken="why")
+    told = {"none": "there is none", "far": "it is infinite"}
+    line = Line("a", "b", "c", figures, "from", "to", warnings=("one", "two"), reasons=told)
+    other = Line("a", "b", "d", None, broken="why")
     first = journal.begun(tmp_path, {}, {})
     first.append(line)
     first.append(other)
@@ -298,6 +305,7 @@ DAMAGED: list[Any] = [
     *(PLAIN | {"figures": {key: value for key, value in COSTS.items() if key != name}} for name in COSTS),
     *(PLAIN | {"figures": COSTS | {name: "inf"}} for name in COSTS),
     *(PLAIN | {"figures": COSTS | {"psnr": value}} for value in ("far", [1], {}, 10**400)),
+    PLAIN | {"warnings": "text"}, PLAIN | {"warnings": [1]}, PLAIN | {"reasons": []}, PLAIN | {"reasons": {"psnr": 1}},
     PLAIN | {"figures": COSTS | {"success": 0.5}}, PLAIN | {"figures": COSTS | {"psnr": True}},
     "[" * 100_000, "\ud800",
 ]  # fmt: skip

@@ -287,6 +287,23 @@ def test_what_is_lacking_for_a_picture_is_named_by_its_option(tmp_path: Path) ->
         parsed(page)
 
 
+def test_a_run_whose_every_edit_broke_is_told_nothing_to_give(tmp_path: Path) -> None:
+    """Also where one method broke beside others: its none are no few cases."""
+    settings: dict[str, Any] = {"dataset": "cases", "seed": 0, "networks": {"clip": "tabletop"}}
+    broken = [Line(f"c{k}", "k", "sdedit", None, broken="why") for k in range(12)]
+    page = page_of(tmp_path / "all", made_up.Drawn(METHODS, view=GIVEN), broken, settings)
+    assert "No edit was made" in page and "why" in page
+    assert not [said for said in ("run again", "few cases", "What a case costs", "<table") if said in page]
+    parsed(page)
+    figures = {"clip": 20.0, "pie_psnr": None, "samples": 1, "evaluated": 1, "seconds": 1.0}
+    why = {"pie_psnr": "the pictures are equal there"}
+    other = [Line(f"c{k}", "k", "p2p", figures, reasons=why) for k in range(12)]
+    page = page_of(tmp_path / "some", made_up.Drawn(METHODS, view=GIVEN), [*broken, *other], settings)
+    assert "few cases" not in page and "PSNR: the pictures are equal there" in page and "with masks" not in page
+    assert "--dino FOLDER" in page and "No edit was made" not in page
+    parsed(page)
+
+
 def test_names_overlap_neither_points_nor_names() -> None:
     rng = np.random.default_rng(1)
     points = [

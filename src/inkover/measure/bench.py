@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from inkover.app.edits import Edit as Asked
 from inkover.errors import InkoverError, nearest
 from inkover.measure.judge import Picture, judge
 from inkover.measure.quality import iou, psnr, ssim
+from inkover.measure.scores import EQUAL
 from inkover.measure.shared import Cost, Tracings, edited
 from inkover.measure.unchanged import identity
 from inkover.measure.variants import Variant
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from inkover.tabletop.likeness import Likeness
 
 KINDS = ("recolour", "refinish", "replace", "remove", "add", "surface", "background", "several", *PAIRED)
+WITHOUT = {"mask_iou": "the method found no mask itself", "identity": "the edit leaves no object alone"}
+NOWHERE = "there are no such pixels"
 UNTOUCHED, TRUTH = "untouched photo", "true edit"
 
 
@@ -49,6 +53,14 @@ class Figures:
     identity: float | None  # of the objects that the edit does not touch; null where there is none
 
 
+def reasons(figures: Figures) -> dict[str, str]:
+    """Return why a measure has no finite number."""
+    values = asdict(figures)
+    missing = {name: WITHOUT[name] for name, value in values.items() if value is None}
+    endless = {name: EQUAL for name, value in values.items() if value == math.inf}
+    return missing | endless | {name: NOWHERE for name, value in values.items() if value != value}
+
+
 @dataclass(frozen=True, slots=True)
 class Shot:
     """The pictures of one trial, for the contact sheet, and its figures."""
@@ -59,6 +71,7 @@ class Shot:
     result: Picture
     mask: NDArray[np.float32]
     figures: Figures
+    warnings: tuple[str, ...] = ()  # of the edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +157,7 @@ def _shot(
     result, cost = edited(editor, tracings, Photo.from_array(before), **asked)
     picture, found = result.photo.pixels, overlap(result, edit, scene.change)
     figures = _figures(judges, scene, picture, raw(result, before), found, cost)
-    return Shot(edit, before, true, picture, result.mask, figures)
+    return Shot(edit, before, true, picture, result.mask, figures, result.warnings)
 
 
 def said(edit: Edit, method: Method) -> dict[str, Any]:

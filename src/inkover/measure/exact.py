@@ -110,7 +110,8 @@ def _cell(row: dict[str, Any], name: str) -> str:
 
 def _done(make: Callable[[], Shot]) -> Done:
     shot = make()
-    return Done(asdict(shot.figures), shot.edit.source, shot.edit.words, partial(_cells, shot))
+    figures, edit, reasons = asdict(shot.figures), shot.edit, bench.reasons(shot.figures)
+    return Done(figures, edit.source, edit.words, partial(_cells, shot), shot.warnings, reasons)
 
 
 def _cells(shot: Shot) -> Any:

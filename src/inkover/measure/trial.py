@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 COUNTED = ("samples", "evaluated")
@@ -25,6 +25,8 @@ class Line:
     source: str = ""  # what the photo shows
     words: str = ""  # the change
     broken: str = ""  # why there are no figures
+    warnings: tuple[str, ...] = ()  # of the edit
+    reasons: Mapping[str, str] = field(default_factory=dict[str, str])  # why a measure has no finite number
 
 
 def encoded(line: Line) -> bytes:
@@ -39,8 +41,11 @@ def decoded(raw: bytes) -> Line | None:
         values = json.loads(raw)
         given = values["figures"]
         figures = None if given is None else {name: _number(value) for name, value in given.items()}
-        line = Line(**(values | {"figures": figures}))
-        texts = (line.case, line.kind, line.method, line.source, line.words, line.broken)
+        warnings, reasons = values.get("warnings", []), values.get("reasons", {})
+        if not (isinstance(warnings, list) and isinstance(reasons, dict)):
+            return None
+        line = Line(**(values | {"figures": figures, "warnings": tuple(warnings)}))
+        texts = (line.case, line.kind, line.method, line.source, line.words, line.broken, *warnings, *reasons.values())
         return line if all(isinstance(text, str) for text in texts) and _are_figures(figures) else None
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None

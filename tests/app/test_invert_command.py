@@ -69,7 +69,7 @@ def test_people_get_two_lines(invert: Callable[..., Outcome]) -> None:
         (("--seed", 3), "draws no noise"),
         (("--set", "iterations=3"), "no setting 'iterations'"),
         (("--from", "a (red:2) ball"), "cannot be weighed"),
-        (("--max-pixels", 10), "pass --max-pixels 11520"),
+        (("--max-pixels", 10), "are 11,520 pixels, the most is 10: pass --max-pixels 11520"),
     ],
 )
 def test_what_is_wrong_is_one_line(invert: Callable[..., Outcome], given: tuple[Any, ...], says: str) -> None:

@@ -42,6 +42,7 @@ def test_it_reports_each_method_beside_the_untouched_photo_and_the_truth(
         (["tabletop", "--edits", "recolor"], "recolour"),
         (["tabletop", "--edits", "move"], "cannot be asked for in words"),
         (["tabletop", "--cases", "0"], "cases"),
+        (["tabletop", "--cases", "99999999999999999999999"], "less than or equal to 1000000"),
         (["tabletop", "--seed", "-1"], "seed"),
         (["tabletop-model", "--methods", "ddim"], "--methods"),
     ],

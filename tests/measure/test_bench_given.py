@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,36 @@ def test_cases_are_measured_by_pixels_and_by_their_truth(report: Any, tmp_path: 
     assert (out / "sdedit-edit.png").exists() and (out / "ddim-other.png").exists()
 
 
+def test_what_has_no_number_says_why_and_what_warned_is_told(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out, edit = (
+        small.cases(tmp_path / "in", {}, {"mask": None, "truth": None, "from": ""}),
+        tmp_path / "out",
+        Editor.edit,
+    )
+
+    def warning(self: Editor, *given: Any, **more: Any) -> Any:
+        return replace(edit(self, *given, **more), warnings=("<the mask> is empty",) * (more["source"] == ""))
+
+    monkeypatch.setattr(Editor, "edit", warning)
+    asked = ["cases", str(folder), "--methods", "sdedit", "--clip", "tabletop", "--steps", "2", "-o", str(out)]
+    assert run(["bench", *asked, "--model", model]) == 0
+    told, report = capsys.readouterr().out, json.loads((out / "report.json").read_text())
+    trials = [json.loads(line) for line in (out / "trials.jsonl").read_text().splitlines()[1:]]
+    for trial in trials:
+        without = {name for name, value in trial["figures"].items() if value is None}
+        assert trial["reasons"].keys() - {"mask_iou", "psnr_truth"} == without - {"mask_iou", "psnr_truth"}
+    assert "the case a mask" in trials[1]["reasons"]["psnr_outside"] and "--mask" not in str(trials[1]["reasons"])
+    assert "the case has no truth" in trials[1]["reasons"]["psnr_truth"] and not trials[0]["warnings"]
+    assert "psnr_outside, ssim_outside" in told and "of 1 edit: give the case a mask" in told
+    assert report["warnings"] == [{"case": "c1", "kind": "edit", "method": "sdedit", "message": "<the mask> is empty"}]
+    assert "warning: sdedit, 1 edit: <the mask> is empty" in told.splitlines()
+    page = (out / "report.html").read_text()
+    assert "<b>sdedit</b>: &lt;the mask&gt; is empty" in page and "give the case a mask" in page
+    assert {one["measure"] for one in report["reasons"]} <= report["intervals"][0]["means"].keys()
+
+
 def test_a_mask_is_handed_over_where_that_is_asked_for(report: Any, tmp_path: Path) -> None:
     folder = small.cases(tmp_path, {})
     asked = ("cases", folder, "--methods", "sdedit")
@@ -113,15 +144,18 @@ def test_each_layout_runs(name: str, make: Any, report: Any, tmp_path: Path) -> 
     assert (found["rows"][0]["means"]["pie_mse"] is not None) == (name == "pie-bench")
 
 
-def test_texts_that_nobody_can_read_are_one_broken_case(
+def test_texts_that_a_method_cannot_take_are_one_broken_case(
     model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = small.cases(tmp_path / "in", {"to": " "}, {"to": small.TEXTS[0]}, {"to": "a\tb"}, {})
+    folder = small.cases(
+        tmp_path / "in", {"to": small.TEXTS[0]}, {"to": "a (blue:2) ball"}, {"to": "(blue:x) ball"}, {}
+    )
     asked = ["cases", str(folder), "--methods", "sdedit", "--model", model, "--steps", "2", "-o", str(tmp_path / "out")]
     assert run(["bench", *asked]) == 0
     told = capsys.readouterr().out.splitlines()
     assert [line.split()[:3] for line in told[-3:]] == [["broken:", f"c{k}", "sdedit:"] for k in range(3)]
-    assert "target text is empty" in told[-3] and any(line.split() == ["cases", "1"] for line in told)
+    assert "nothing to do" in told[-3] and "cannot weigh words" in told[-2]
+    assert any(line.split() == ["cases", "1"] for line in told)
     found = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [one["case"] for one in found["broken"]] == ["c0", "c1", "c2"] and found["rows"][0]["cases"] == 1
 
@@ -129,12 +163,12 @@ def test_texts_that_nobody_can_read_are_one_broken_case(
 def test_a_run_whose_every_edit_breaks_has_an_exit_code_of_its_own(
     model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, out = small.cases(tmp_path / "in", {"to": " "}, {"to": small.TEXTS[0]}), tmp_path / "out"
+    folder, out = small.cases(tmp_path / "in", {"to": small.TEXTS[0]}, {"to": "a (blue:2) ball"}), tmp_path / "out"
     asked = ["bench", "cases", str(folder), "--methods", "sdedit,ddim", "--model", model, "--steps", "2"]
     for more in (["-o", str(out)], ["-o", str(out), "--resume", "--quiet", "--json"], ["--json"]):
         assert run([*asked, *more]) == 3
         told = capsys.readouterr()
-        assert told.err.startswith("inkover: warning: every edit broke (4 of 4), the first with: the target text is")
+        assert told.err.startswith("inkover: warning: every edit broke (4 of 4), the first with: source and target")
         assert len(told.err.splitlines()) == 1 and "c0" in told.out  # the report is there nevertheless
     assert len(json.loads((out / "report.json").read_text())["broken"]) == 4 and (out / "report.html").exists()
 
@@ -214,5 +248,7 @@ def test_the_truth_is_compared_inside_the_mask(tmp_path: Path) -> None:
     assert mask is not None
     mixed = np.where(mask[..., None] > 0, true.pixels, before.pixels)
     plan = Given("cases", named("m"), (case,), 0, False, Networks())
-    assert plan._figures(case, before, Photo.from_array(mixed), mask)["psnr_truth"] is None  # equal there: infinite
-    assert plan._figures(case, before, before, mask)["psnr_truth"] is not None
+    found = plan._scores(case, before, Photo.from_array(mixed), mask)
+    assert found.values["psnr_truth"] is None and "infinite" in found.reasons["psnr_truth"]
+    found = plan._scores(case, before, before, mask)
+    assert found.values["psnr_truth"] is not None and "psnr_truth" not in found.reasons

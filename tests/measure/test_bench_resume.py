@@ -96,6 +96,11 @@ def test_a_run_that_is_done_is_not_done_again(
 
 def test_the_report_says_what_decided_it(whole: Path) -> None:
     report = json.loads((whole / "report.json").read_text())
+    trials = [json.loads(line) for line in (whole / TRIALS).read_text().splitlines()[1:]]
+    for trial in trials:
+        without = {name for name, value in trial["figures"].items() if value in (None, "inf", "nan")}
+        assert trial["reasons"].keys() == without and all(trial["reasons"].values())
+    assert sum(one["cases"] for one in report["reasons"]) == sum(len(trial["reasons"]) for trial in trials) > 0
     header = json.loads((whole / TRIALS).read_text().splitlines()[0])
     assert report["settings"] == header["settings"] and report["versions"] == header["versions"]
     assert report["settings"]["knobs"]["sdedit"]["steps"] == 5 and len(report["settings"]["model"]["hash"]) == 64
@@ -131,7 +136,7 @@ def test_a_folder_that_holds_another_run_is_refused(
         (["--force"], "add -o FOLDER"),
         (["--steps", "0"], "steps"),
         (["--steps", "2000"], "--steps 2000 is not for method 'sdedit'"),
-        (["--steps", "1", "--methods", "diffedit"], "--steps 1 is not for method 'diffedit'"),
+        (["--steps", "1", "--methods", "diffedit"], "--steps 1 is not for method 'sdedit'"),
         (["--things", "1", "--edits", "two"], "of two objects"),
         (["-o", __file__], "cannot make the folder"),
         (["-o", f"{__file__}/in/it"], "cannot make the folder"),
@@ -239,6 +244,21 @@ def test_force_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["mine.png", "sdedit-recolour.png"]
 
 
+@pytest.mark.parametrize("named", [["../a.png", "one.png", 3, None], [[]], 5, None, {"one.png": 1}], ids=str)
+def test_a_run_that_begins_anew_takes_only_sheets_away_that_the_older_one_names(named: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    journal.begun(folder, {"methods": ["ddim"], "edits": ["add"]}, {})
+    header = json.loads((folder / TRIALS).read_text())
+    assert header["sheets"] == ["ddim-add.png"]
+    (folder / TRIALS).write_text(json.dumps(header | {"sheets": named}) + "\n")
+    (folder / "two.png").mkdir()
+    for path in (tmp_path / "a.png", folder / "one.png", folder / "ddim-add.png"):
+        path.touch()
+    journal.begun(folder, {}, {})
+    left = {path.name for path in tmp_path.rglob("*.png")}
+    assert {"a.png", "two.png", "ddim-add.png"} <= left and ("one.png" in left) == ("one.png" not in str(named))
+
+
 def test_trials_from_before_there_was_a_measure_have_none_and_are_not_done_again(whole: Path, tmp_path: Path) -> None:
     header, *trials = (whole / TRIALS).read_text().splitlines()
     known = [json.loads(line) for line in trials]
@@ -256,8 +276,10 @@ def test_trials_from_before_there_was_a_measure_have_none_and_are_not_done_again
 
 
 def test_lines_come_back_as_they_were(tmp_path: Path) -> None:
-    figures = COSTS | {"one": 0.1 + 0.2, "none": None, "far": np.inf, "right": True, "count": 3}
-    line, other = Line("a", "b", "c", figures, "from", "to"), Line("a", "b", "d", None, broken="why")
+    figures = COSTS | {"one": 0.1 + 0.2, "none": None, "far": np.inf, "rest": True, "count": 3}
+    told = {"none": "there is none", "far": "it is infinite"}
+    line = Line("a", "b", "c", figures, "from", "to", warnings=("one", "two"), reasons=told)
+    other = Line("a", "b", "d", None, broken="why")
     first = journal.begun(tmp_path, {}, {})
     first.append(line)
     first.append(other)
@@ -283,7 +305,9 @@ DAMAGED: list[Any] = [
     *(PLAIN | {"figures": {key: value for key, value in COSTS.items() if key != name}} for name in COSTS),
     *(PLAIN | {"figures": COSTS | {name: "inf"}} for name in COSTS),
     *(PLAIN | {"figures": COSTS | {"psnr": value}} for value in ("far", [1], {}, 10**400)),
-    PLAIN | {"figures": COSTS | {"success": 0.5}}, "[" * 100_000, "\ud800",
+    PLAIN | {"warnings": "text"}, PLAIN | {"warnings": [1]}, PLAIN | {"reasons": []}, PLAIN | {"reasons": {"psnr": 1}},
+    PLAIN | {"figures": COSTS | {"success": 0.5}}, PLAIN | {"figures": COSTS | {"psnr": True}},
+    "[" * 100_000, "\ud800",
 ]  # fmt: skip
 """What may stand in a line beside a trial of the case ``a``."""
 

@@ -45,7 +45,7 @@ def test_a_run_of_everything_is_all_ones() -> None:
     assert run_lengths.decoded([0, 262_144]).all()
 
 
-@given(st.lists(st.integers(0, 300_000)).filter(lambda runs: len(runs) % 2))
+@given(st.lists(st.integers(0, 262_143)).filter(lambda runs: len(runs) % 2))
 def test_an_odd_list_is_refused(runs: list[int]) -> None:
     with pytest.raises(InkoverError, match="pairs of a start and a length"):
         run_lengths.decoded(runs)
@@ -103,6 +103,13 @@ WRONG_LINES = [
     ({"photo": None}, "'photo' is missing"),
     ({"from": None}, "'from' is missing"),
     ({"to": 3}, "'to' is 3"),
+    ({"to": ""}, "the target text is empty"),
+    ({"to": " "}, "the target text is empty"),
+    ({"to": "a\tball"}, "characters that no model reads"),
+    ({"from": "\ud800"}, "characters that no model reads"),
+    ({"mask": ""}, "'mask' is '', expected a file in"),
+    ({"truth": " "}, "'truth' is ' ', expected a file in"),
+    ({"photo": ""}, "'photo' is '', expected a file in"),
     ({"mask": "gone.png"}, "gone.png"),
     ({"truth": "gone.png"}, "gone.png"),
     ({"mask": "cases.jsonl"}, "cases.jsonl"),
@@ -164,11 +171,17 @@ def test_of_many_problems_some_are_named_and_the_others_counted(tmp_path: Path) 
     [
         ({"mask": [0, 5, 9]}, "has 3 run lengths"),
         ({"mask": [0, -5]}, "whole numbers"),
+        ({"mask": [1_000_000_000, 5]}, "run 1 of the mask is not of 512 x 512 pixels, 262144 in all"),
+        ({"mask": [0, 5, 262_144, 1]}, "run 2 of the mask is not of 512 x 512"),
+        ({"mask": [7, 262_145]}, "run 1 of the mask is not of 512 x 512"),
+        ({"mask": [0, 10**30]}, "run 1 of the mask is not of 512 x 512"),
         ({"mask": "0 5"}, "'mask' is '0 5'"),
         ({"editing_type_id": "10"}, "'10'"),
         ({"editing_type_id": 1}, "'editing_type_id' is 1"),
         ({"image_path": "gone.jpg"}, "no such file"),
         ({"original_prompt": None}, "'original_prompt' is None"),
+        ({"editing_prompt": "[]"}, "the target text is empty"),
+        ({"image_path": ""}, "'image_path' is ''"),
     ],
     ids=str,
 )
@@ -212,7 +225,11 @@ def test_a_folder_of_another_layout_is_refused(name: str, make: Maker, file: str
             datasets.load(name, tmp_path)
 
 
-@pytest.mark.parametrize("entry", [3, {}, {"img_name": "ball.jpeg"}, {"img_name": "", "target_text": "x"}], ids=str)
+@pytest.mark.parametrize(
+    "entry",
+    [3, {}, {"img_name": "ball.jpeg"}, {"img_name": "", "target_text": "x"}, {"img_name": "ball", "target_text": ""}],
+    ids=str,
+)
 def test_an_entry_of_tedbench_that_is_wrong_is_named(entry: Any, tmp_path: Path) -> None:
     small.tedbench(tmp_path)
     (tmp_path / "input_list.json").write_text(json.dumps([{"img_name": "ball", "target_text": "x"}, entry]))
@@ -225,10 +242,23 @@ def test_a_row_of_tedbench_plus_that_is_wrong_is_named(tmp_path: Path) -> None:
     file.write_text(file.read_text() + "gone.jpeg,a cube\nball.jpeg\n")
     with pytest.raises(InkoverError) as told:
         datasets.load("tedbench++", tmp_path)
-    assert "row 4: " in str(told.value) and "gone.jpeg" in str(told.value) and "row 5: " in str(told.value)
+    assert "line 4: " in str(told.value) and "gone.jpeg" in str(told.value) and "line 5: " in str(told.value)
     (tmp_path / "originals" / "ball.jpeg").unlink()
     with pytest.raises(InkoverError, match="no column that names photos"):
         datasets.load("tedbench++", tmp_path)
+
+
+def test_a_row_of_tedbench_plus_may_go_over_several_lines(tmp_path: Path) -> None:
+    file = small.tedbench_plus(tmp_path) / "tedbench++.csv"
+    file.write_text('image,"the\ntarget"\n\nball,a cube\n\n"gone.jpeg",a\nball,"a red\nball"\n')
+    with pytest.raises(InkoverError) as told:
+        datasets.load("tedbench++", tmp_path)
+    assert "++.csv line 6: " in str(told.value) and "gone.jpeg" in str(told.value)
+    file.write_text('image,target\n\nball,a cube\nball,"a red\r\n ball"\n', newline="")
+    assert [(case.id, case.target) for case in datasets.load("tedbench++", tmp_path)] == [
+        ("001", "a cube"),
+        ("002", "a red ball"),
+    ]
 
 
 @pytest.mark.parametrize(

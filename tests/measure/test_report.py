@@ -6,7 +6,9 @@ import csv
 import json
 import math
 import re
+import shlex
 from collections import Counter
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -169,6 +171,24 @@ def test_the_command_leaves_all_three_and_again_after_resume(tmp_path: Path) -> 
     assert (out / PAGE).read_bytes() == before[PAGE]
 
 
+def test_the_command_of_a_page_makes_the_same_run_as_it_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out, model = small.cases(tmp_path / "-in", {}), tmp_path / "out", tiny_folder(tmp_path / "model")
+    asked = ["bench", f"-o{out}", "cases", "--steps=2", "--methods", "sdedit", "--model", str(model), "--quiet"]
+    asked += ["--knob", "negative=--force", "--knob", "strength=0.5,1", "--use-mask", str(folder)]
+    assert run(asked) == 0 and run([*asked, "--force"]) == 0
+    (tmp_path / "out-2").mkdir()
+    assert run([*asked, "--resume"]) == 0
+    told = re.search(r"<pre[^>]*><code>inkover (.*)</code></pre>", (out / PAGE).read_text())
+    assert told is not None
+    again = shlex.split(unescape(told[1]))
+    assert again[-2:] == ["-o", str(tmp_path / "out-3")] and "--resume" not in again and "--force" not in again
+    assert run(again) == 0
+    one, other = (json.loads((path / REPORT).read_text())["settings"] for path in (out, tmp_path / "out-3"))
+    assert one == other and one["knobs"]["sdedit strength=1"]["negative"] == "--force"
+
+
 def test_the_page_tells_everything_and_is_whole(tmp_path: Path) -> None:
     own = made_up.Drawn(METHODS, KINDS, 12)
     lines = made_up.lines(METHODS, KINDS, 12)
@@ -265,6 +285,23 @@ def test_what_is_lacking_for_a_picture_is_named_by_its_option(tmp_path: Path) ->
     assert "<svg" in whole and "structure  \u2190 better" in whole and "No picture without" not in whole
     for page in (without_rest, without_clip, whole):
         parsed(page)
+
+
+def test_a_run_whose_every_edit_broke_is_told_nothing_to_give(tmp_path: Path) -> None:
+    """Also where one method broke beside others: its none are no few cases."""
+    settings: dict[str, Any] = {"dataset": "cases", "seed": 0, "networks": {"clip": "tabletop"}}
+    broken = [Line(f"c{k}", "k", "sdedit", None, broken="why") for k in range(12)]
+    page = page_of(tmp_path / "all", made_up.Drawn(METHODS, view=GIVEN), broken, settings)
+    assert "No edit was made" in page and "why" in page
+    assert not [said for said in ("run again", "few cases", "What a case costs", "<table") if said in page]
+    parsed(page)
+    figures = {"clip": 20.0, "pie_psnr": None, "samples": 1, "evaluated": 1, "seconds": 1.0}
+    why = {"pie_psnr": "the pictures are equal there"}
+    other = [Line(f"c{k}", "k", "p2p", figures, reasons=why) for k in range(12)]
+    page = page_of(tmp_path / "some", made_up.Drawn(METHODS, view=GIVEN), [*broken, *other], settings)
+    assert "few cases" not in page and "PSNR: the pictures are equal there" in page and "with masks" not in page
+    assert "--dino FOLDER" in page and "No edit was made" not in page
+    parsed(page)
 
 
 def test_names_overlap_neither_points_nor_names() -> None:

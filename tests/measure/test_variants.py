@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,46 @@ def test_a_knob_of_the_mask_that_is_looked_for_is_refused_where_masks_are_handed
     asked = ["bench", "cases", str(small.cases(tmp_path, {})), "--methods", "diffedit", "--knob", "threshold=0.2,0.3"]
     assert run([*asked, "--use-mask"]) == 2
     assert "a mask is given" in capsys.readouterr().err
+
+
+NO_STEP = [
+    ("sdedit", 1, [], "--steps 1 is not for method 'sdedit' (strength 0.8 of 1 steps is no step, so that every photo "),
+    ("sdedit", 1, [], "would stay as it is: 2 steps are the fewest): give others"),
+    ("ledits++", None, ["steps=1,2"], "--knob steps=1 is not for method 'ledits++' (strength 0.86 of 1 steps is no"),
+    (
+        "ddim",
+        5,
+        ["strength=0.1,0.5"],
+        "(strength 0.1 of 5 steps is no step, so that every photo would stay as it is: 10",
+    ),
+    ("flowedit", 5, ["strength=0"], "strength 0 of 5 steps is no step"),
+    ("diffedit", 1, [], "--steps 1 is not for method 'diffedit' (mask_strength 0.5 of 1 steps is no step"),
+]
+
+
+@pytest.mark.parametrize(("method", "steps", "turned", "said"), NO_STEP, ids=str)
+def test_a_variant_that_does_no_step_is_refused(method: str, steps: int | None, turned: list[str], said: str) -> None:
+    with pytest.raises(InkoverError) as told:
+        variants.grid([method], turned, steps)
+    assert said in str(told.value)
+
+
+@pytest.mark.parametrize("method", methods.names())
+@pytest.mark.parametrize("strength", [0.01, 0.29, 0.34, 0.5, 0.8, 1])
+def test_the_fewest_steps_that_are_named_are_the_fewest_that_are_taken(method: str, strength: float) -> None:
+    def fewest(steps: int) -> int:
+        """Return what is named where so many steps are too few, 0 where they are enough, or refused for more."""
+        try:
+            (one,) = variants.grid([method], [f"strength={strength}"], steps)
+        except InkoverError as error:
+            named = re.search(r"(\d+) steps are the fewest", str(error))
+            return 0 if named is None else int(named[1])
+        assert methods.get(method).cost(one.settings)["edit"]
+        return 0
+
+    for steps in (1, 2, 3):
+        named = fewest(steps)
+        assert not named or (named > steps and fewest(named) == 0 and fewest(named - 1) == named)
 
 
 def test_a_knob_has_no_part_in_the_model_itself(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ from inkover.app.edits import Edit as Asked
 from inkover.errors import InkoverError, nearest
 from inkover.measure.judge import Picture, judge
 from inkover.measure.quality import iou, psnr, ssim
+from inkover.measure.scores import EQUAL
 from inkover.measure.shared import Cost, Tracings, edited
+from inkover.measure.unchanged import identity
 from inkover.measure.variants import Variant
 from inkover.photo import Photo
 from inkover.tabletop.edits import EDITS, PAIRED, Edit, case
@@ -25,17 +28,18 @@ if TYPE_CHECKING:
     from inkover.app.editor import Editor
     from inkover.app.result import Result
     from inkover.methods.contract import Method
+    from inkover.tabletop.likeness import Likeness
 
 KINDS = ("recolour", "refinish", "replace", "remove", "add", "surface", "background", "several", *PAIRED)
+WITHOUT = {"mask_iou": "the method found no mask itself", "identity": "the edit leaves no object alone"}
+NOWHERE = "there are no such pixels"
 UNTOUCHED, TRUTH = "untouched photo", "true edit"
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One variant of a method on one case."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What came of one variant of a method on one case, in numbers."""
 
-    method: str  # the variant's label
-    edit: str
     success: bool
     wanted: bool
     rest: bool
@@ -46,20 +50,36 @@ class Trial:
     samples: int  # of the network, alone
     evaluated: int  # of these in fact: less what a tracing took that another variant had made
     seconds: float  # alone
-    identity: float | None = None  # of the objects that the edit does not touch; null where there is none
+    identity: float | None  # of the objects that the edit does not touch; null where there is none
+
+
+def reasons(figures: Figures) -> dict[str, str]:
+    """Return why a measure has no finite number."""
+    values = asdict(figures)
+    missing = {name: WITHOUT[name] for name, value in values.items() if value is None}
+    endless = {name: EQUAL for name, value in values.items() if value == math.inf}
+    return missing | endless | {name: NOWHERE for name, value in values.items() if value != value}
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """The pictures of one trial, for the contact sheet."""
+    """The pictures of one trial, for the contact sheet, and its figures."""
 
-    method: str
     edit: Edit
     before: Picture
     true: Picture
     result: Picture
     mask: NDArray[np.float32]
-    trial: Trial
+    figures: Figures
+    warnings: tuple[str, ...] = ()  # of the edit
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """The networks of the little world that judge an edit."""
+
+    probe: Probe
+    encoder: Likeness  # of the objects that the edit does not touch
 
 
 def check(edits: Sequence[str]) -> None:
@@ -108,36 +128,36 @@ class Attempt:
     shot: Callable[[], Shot]
 
 
-def attempts(editor: Editor, probe: Probe, variants: Sequence[Variant], scenes: Scenes) -> Iterator[Attempt]:
+def attempts(editor: Editor, judges: Judges, variants: Sequence[Variant], scenes: Scenes) -> Iterator[Attempt]:
     """Yield every trial before it is made: for each case the untouched photo, the true edit, then each variant."""
     for kind in scenes.edits:
         for index in range(scenes.cases):
             # rendered when it is asked for, and once; so is what is traced of it
             make, tracings, seed = cache(partial(scenes.scene, kind, index)), Tracings(), scenes.seed + index
             for name in (UNTOUCHED, TRUTH):
-                yield Attempt(name, kind, index, partial(_beside, probe, name, make))
+                yield Attempt(name, kind, index, partial(_beside, judges, name, make))
             for one in variants:
-                yield Attempt(one.label, kind, index, partial(_shot, editor, probe, one, make, tracings, seed))
+                yield Attempt(one.label, kind, index, partial(_shot, editor, judges, one, make, tracings, seed))
 
 
-def _beside(probe: Probe, name: str, make: Callable[[], Scene]) -> Shot:
+def _beside(judges: Judges, name: str, make: Callable[[], Scene]) -> Shot:
     """Return the trial of the untouched photo, or of the true edit."""
     scene = make()
     picture, blank = scene.before if name == UNTOUCHED else scene.true, np.zeros(scene.change.shape, np.float32)
-    trial = _trial(probe, name, scene, picture, picture, None, Cost())
-    return Shot(name, scene.edit, scene.before, scene.true, picture, blank, trial)
+    figures = _figures(judges, scene, picture, picture, None, Cost())
+    return Shot(scene.edit, scene.before, scene.true, picture, blank, figures)
 
 
 def _shot(
-    editor: Editor, probe: Probe, variant: Variant, make: Callable[[], Scene], tracings: Tracings, seed: int
+    editor: Editor, judges: Judges, variant: Variant, make: Callable[[], Scene], tracings: Tracings, seed: int
 ) -> Shot:
     scene = make()
     edit, before, true = scene.edit, scene.before, scene.true
     asked = said(edit, methods.get(variant.method)) | {"method": variant.method, "seed": seed, **variant.given}
     result, cost = edited(editor, tracings, Photo.from_array(before), **asked)
     picture, found = result.photo.pixels, overlap(result, edit, scene.change)
-    trial = _trial(probe, variant.label, scene, picture, raw(result, before), found, cost)
-    return Shot(variant.label, edit, before, true, picture, result.mask, trial)
+    figures = _figures(judges, scene, picture, raw(result, before), found, cost)
+    return Shot(edit, before, true, picture, result.mask, figures, result.warnings)
 
 
 def said(edit: Edit, method: Method) -> dict[str, Any]:
@@ -174,22 +194,19 @@ def raw(result: Result, before: Picture) -> Picture:
     return whole
 
 
-def _trial(
-    probe: Probe, name: str, scene: Scene, picture: Picture, raw: Picture, found: float | None, cost: Cost
-) -> Trial:
+def _figures(judges: Judges, scene: Scene, picture: Picture, raw: Picture, found: float | None, cost: Cost) -> Figures:
     edit, true, change = scene.edit, scene.true, scene.change
-    verdict = judge(probe, edit, scene.before, true, picture)
-    return Trial(
-        name,
-        edit.kind,
-        verdict.success,
-        verdict.wanted,
-        verdict.rest,
-        psnr(picture, true, change),
-        ssim(picture, true, change),
-        psnr(raw, scene.before, ~change),
-        found,
-        cost.samples,
-        cost.evaluated,
-        cost.seconds,
+    verdict = judge(judges.probe, edit, scene.before, true, picture)
+    return Figures(
+        success=verdict.success,
+        wanted=verdict.wanted,
+        rest=verdict.rest,
+        psnr_changed=psnr(picture, true, change),
+        ssim_changed=ssim(picture, true, change),
+        psnr_outside=psnr(raw, scene.before, ~change),
+        mask_iou=found,
+        samples=cost.samples,
+        evaluated=cost.evaluated,
+        seconds=cost.seconds,
+        identity=identity(judges.encoder, edit, scene.before, picture),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import typer
 from inkover import methods
 from inkover.app.request import Engine, Manner
 from inkover.errors import InkoverError, nearest
-from inkover.measure import bench, datasets, model_figures, seeing, variants
+from inkover.measure import bench, datasets, model_figures, seeing, summary, variants
 from inkover.measure import plan as plans
 from inkover.measure.bench import Scenes
 from inkover.measure.exact import Exact
@@ -61,7 +62,7 @@ class Ask:
     knobs: tuple[str, ...]  # NAME=VALUES
     use_mask: bool
     networks: Wanted
-    command: tuple[str, ...]  # as it was typed
+    command: tuple[str, ...]  # that makes the same run in another folder
 
     def of_scenes(self) -> dict[str, Any]:
         """Return the options that say which scenes are rendered."""
@@ -87,8 +88,9 @@ def run(ask: Ask, place: Place, engine: Engine, manner: Manner) -> None:
     place.check(plan.settings())
     for note in variants.notes(plan.variants):
         manner.note(note)
-    report = carry_out(plan, plans.loaded(engine), place, manner, _repeating(ask.command))
-    told = [*plan.table(report["rows"]), *_shared(report["samples"]), *map(_broken, report["broken"])]
+    report = carry_out(plan, plans.loaded(engine), place, manner, shlex.join(["inkover", *ask.command]))
+    told = [*plan.table(report["rows"]), *_reasons(plan, report["reasons"]), *_shared(report["samples"])]
+    told += [*_warned(report["warnings"]), *map(_broken, report["broken"])]
     print(json.dumps(report) if manner.json else "\n".join(told))
     _check_some(plan, report, manner)
 
@@ -145,17 +147,28 @@ def _on_photos(ask: Ask, turned: Sequence[Variant], kinds: list[str], folder: Pa
     return replace(plan, networks=seeing.load(wanted.clip, wanted.dino, wanted.lpips, wanted.faces))
 
 
-def _repeating(typed: Sequence[str]) -> str:
-    """Return the command line that repeats a run: as it was typed, but for what speaks of the run in the folder."""
-    return shlex.join(["inkover", *(word for word in typed if word not in ("--resume", "--force"))])
-
-
 def _check_some(plan: Plan, report: Mapping[str, Any], manner: Manner) -> None:
     """End with an exit code of its own where every edit broke: there is a report, but nothing in it."""
     broken = [one for one in report["broken"] if one["method"] in plan.methods]
     if len(broken) == plan.total:
         manner.warn(f"every edit broke ({len(broken)} of {plan.total}), the first with: {broken[0]['message']}")
         raise typer.Exit(ALL_BROKEN)
+
+
+def _reasons(plan: Plan, told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say why edits have no finite number of which measures."""
+    for (message, count), measures in summary.reasons(told, plan.methods).items():
+        yield f"no {', '.join(measures)} of {_edits(count)}: {message}"
+
+
+def _warned(warnings: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Say of how many edits there is a warning, each once for a method."""
+    for (method, message), count in Counter((one["method"], one["message"]) for one in warnings).items():
+        yield f"warning: {method}, {_edits(count)}: {message}"
+
+
+def _edits(count: int) -> str:
+    return f"{count} edit{'' if count == 1 else 's'}"
 
 
 def _shared(samples: Mapping[str, int]) -> list[str]:

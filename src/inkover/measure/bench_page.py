@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from inkover.measure import bench_gallery, bench_tables, intervals, summary
+from inkover.measure import bench_gallery, bench_page_tables, intervals, summary
 from inkover.measure.bench_pictures import Gallery
 from inkover.measure.columns import Column, View
 from inkover.measure.html import BASE
@@ -42,10 +42,19 @@ class Report:
     methods: Sequence[str]  # those put to the test; others stand beside them
     gallery: Gallery
     papers: Sequence[Published]
-    broken: Sequence[Mapping[str, str]]  # case, kind, method, message
-    settings: Mapping[str, Any]
-    versions: Mapping[str, str]
-    command: str  # that repeats the run
+    told: Mapping[str, Any]  # as report.json has it: reasons, warnings, what broke, settings, versions
+    command: str  # that makes the same run in another folder
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Return what decides the result."""
+        settings: Mapping[str, Any] = self.told["settings"]
+        return settings
+
+    @property
+    def made(self) -> list[Group]:
+        """Return the methods over all kinds of edit, those of which some edit did not break."""
+        return [group for group in summary.overall(self.groups) if group.cases and group.method in self.methods]
 
 
 def page(report: Report) -> bytes:
@@ -63,6 +72,19 @@ def _lines(report: Report) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">'
     yield f"<title>{heading}</title>\n<style>{style}</style>\n</head>\n<body>"
     yield f'<header>\n<h1>{heading}</h1>\n<p class="about">{escape(_about(report))}</p>\n</header>\n<main>'
+    if report.made:
+        yield from _measured(report)
+    else:
+        yield "<p>No edit was made, so that nothing is measured: see What broke.</p>"
+    if report.told["warnings"]:
+        yield from _section("warnings", "Warnings", _messages(report.told["warnings"]))
+    yield from _section("broken", "What broke", _messages(report.told["broken"]))
+    yield from _section("run", "The run", _run(report))
+    yield f"</main>\n<script>{script}</script>\n</body>\n</html>\n"
+
+
+def _measured(report: Report) -> Iterator[str]:
+    """Yield the sections that tell of edits which did not break."""
     yield from _section("measures", "Methods by measures", _measures(report))
     yield from _section("scatter", "Faithfulness against preservation", _scatters(report))
     yield from _section("kinds", "By kind of edit", _kinds(report))
@@ -70,9 +92,6 @@ def _lines(report: Report) -> Iterator[str]:
     if report.papers:
         yield from _section("papers", "Numbers from papers", _papers(report))
     yield from _section("pictures", "Pictures", _pictures(report))
-    yield from _section("broken", "What broke", _broken(report.broken))
-    yield from _section("run", "The run", _run(report))
-    yield f"</main>\n<script>{script}</script>\n</body>\n</html>\n"
 
 
 def _hash(text: str) -> str:
@@ -97,8 +116,8 @@ def _about(report: Report) -> str:
 
 
 def _measures(report: Report) -> Iterator[str]:
-    yield from bench_tables.measures(report.groups, report.view, report.methods)
-    cases = min((group.cases for group in summary.overall(report.groups)), default=0)
+    yield from bench_page_tables.measures(report.groups, report.view, report.methods)
+    cases = min(group.cases for group in report.made)
     if cases < intervals.FEW:
         yield (
             f'<p class="warning">These are few cases ({cases}): intervals of so few are too narrow, and nothing is '
@@ -118,14 +137,27 @@ def _measures(report: Report) -> Iterator[str]:
     )
     told = "".join(
         f"<dt>{escape(column.label)}</dt><dd>{escape(column.says)}</dd>"
-        for column in bench_tables.measured(report.groups, report.view)
+        for column in bench_page_tables.measured(report.groups, report.view)
     )
     yield f"<details><summary>the measures in words</summary><dl>{told}</dl></details>"
+    yield from _reasons(report)
+
+
+def _reasons(report: Report) -> Iterator[str]:
+    """Yield why edits have no number of a measure, how many they are, and of which."""
+    label = {column.name: column.label for column in report.view.columns}
+    said = "".join(
+        f'<dt>{escape(message)} <span class="left">({count})</span></dt>'
+        f"<dd>{escape(', '.join(label[name] for name in measures))}</dd>"
+        for (message, count), measures in summary.reasons(report.told["reasons"], report.methods).items()
+    )
+    if said:
+        yield f"<details><summary>why edits have no number of a measure</summary><dl>{said}</dl></details>"
 
 
 def _scatters(report: Report) -> Iterator[str]:
     """Yield a picture for each measure of preservation that the run has, and what would give those that it has not."""
-    known = {column.name for column in bench_tables.measured(report.groups, report.view)}
+    known = {name for group in report.made for name, found in group.means.items() if found.value is not None}
     drawn = 0
     for name in report.view.preserving if report.view.faithful in known else ():
         drawing = _scatter(report, report.view.column(name)) if name in known else None
@@ -135,7 +167,7 @@ def _scatters(report: Report) -> Iterator[str]:
         beyond = f" No room for the names of: {', '.join(drawing.unnamed)}." if drawing.unnamed else ""
         said = f"Whiskers: {LEVEL} intervals.{beyond}"
         yield f'<figure class="chart">{drawing.svg}<figcaption>{escape(said)}</figcaption></figure>'
-    yield from _lacking(report.view, known, drawn)
+    yield from _lacking(report, known, drawn)
 
 
 def _scatter(report: Report, column: Column) -> Drawing | None:
@@ -149,22 +181,26 @@ def _scatter(report: Report, column: Column) -> Drawing | None:
     return scatter(points, _axis(column), _axis(upward))
 
 
-def _lacking(view: View, known: set[str], drawn: int) -> Iterator[str]:
+def _lacking(report: Report, known: set[str], drawn: int) -> Iterator[str]:
     """Yield what a picture would need, where there is none."""
     if drawn:
         return
+    view = report.view
     if view.faithful not in known:
-        label, way = view.column(view.faithful).label, _giving(view, view.faithful)
+        label, way = view.column(view.faithful).label, _giving(report, view.faithful)
         yield f"<p>No picture without {escape(label)}: {escape(way)}.</p>"
     if not known & {*view.preserving}:
-        ways = "; or ".join(f"{view.column(name).label}: {_giving(view, name)}" for name in view.preserving)
+        ways = "; or ".join(f"{view.column(name).label}: {_giving(report, name)}" for name in view.preserving)
         yield f"<p>No picture without a measure of what stayed. {escape(ways)}.</p>"
     elif view.faithful in known:
         yield "<p>No picture: no method has a finite number for both.</p>"
 
 
-def _giving(view: View, name: str) -> str:
-    return f"run again with {view.lacking[name]}" if name in view.lacking else "no trial has it"
+def _giving(report: Report, name: str) -> str:
+    """Return why no edit has a number of a measure where it was measured, and what gives it where it was not."""
+    why = [one["message"] for one in report.told["reasons"] if one["measure"] == name]
+    lacking = report.view.lacking
+    return why[0] if why else f"run again with {lacking[name]}" if name in lacking else "no edit has it"
 
 
 def _axis(column: Column) -> Axis:
@@ -180,18 +216,19 @@ def _shown(found: Interval, column: Column) -> Interval:
 
 def _kinds(report: Report) -> Iterator[str]:
     column = next(
-        (one for one in bench_tables.measured(report.groups, report.view) if one.name == report.view.faithful), None
+        (one for one in bench_page_tables.measured(report.groups, report.view) if one.name == report.view.faithful),
+        None,
     )
     if column is None:
-        yield from _lacking(report.view, {*report.view.preserving}, 0)
+        yield from _lacking(report, {*report.view.preserving}, 0)
         return
     yield f'<p class="note">{escape(column.label)}{UNITS[column.unit]}, with how many cases in the heading.</p>'
-    yield from bench_tables.by_kind(report.groups, column, report.methods)
+    yield from bench_page_tables.by_kind(report.groups, column, report.methods)
     yield '<p class="note">Every measure by kind of edit is in report.csv.</p>'
 
 
 def _cost(report: Report) -> Iterator[str]:
-    yield from bench_tables.cost(report.groups, report.methods)
+    yield from bench_page_tables.cost(report.groups, report.methods)
     yield (
         f'<p class="note">Medians over the cases with their {LEVEL} intervals, by the same bootstrap. A '
         "network sample is one picture that the network is asked about once. Seconds are without loading the model.</p>"
@@ -199,7 +236,7 @@ def _cost(report: Report) -> Iterator[str]:
 
 
 def _papers(report: Report) -> Iterator[str]:
-    yield from bench_tables.papers(report.papers, report.groups, report.view, report.methods)
+    yield from bench_page_tables.papers(report.papers, report.groups, report.view, report.methods)
     sources = "; ".join(dict.fromkeys(row.source for row in report.papers))
     yield (
         f'<p class="note">{escape(sources)}. Same dataset as far as layout and number of cases tell, same model by its '
@@ -221,13 +258,13 @@ def _pictures(report: Report) -> Iterator[str]:
     yield from bench_gallery.gallery(found, report.view)
 
 
-def _broken(broken: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """Yield the reasons, each once for a method, with the cases that have it."""
-    if not broken:
+def _messages(told: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Yield what is told of trials, each message once for a method, with the cases that have it."""
+    if not told:
         yield "<p>Nothing.</p>"
         return
     reasons: dict[tuple[str, str], list[str]] = {}
-    for one in broken:
+    for one in told:
         reasons.setdefault((one["method"], one["message"]), []).append(one["case"])
     yield '<ul class="reasons">'
     for (method, message), cases in [*reasons.items()][:REASONS]:
@@ -241,12 +278,12 @@ def _broken(broken: Sequence[Mapping[str, str]]) -> Iterator[str]:
 
 
 def _run(report: Report) -> Iterator[str]:
-    yield "<p>The same run, into another folder (another -o):</p>"
+    yield "<p>The same run, in another folder:</p>"
     yield f'<pre tabindex="0"><code>{escape(report.command)}</code></pre>'
     settings = {name: value for name, value in report.settings.items() if name not in ("model", "knobs")}
     yield from _values("model", report.settings["model"])
     yield from _values("settings", settings)
-    yield from _values("versions", report.versions)
+    yield from _values("versions", report.told["versions"])
     yield "<details><summary>every knob of every method</summary>"
     for method, knobs in report.settings.get("knobs", {}).items():
         yield from _values(method, knobs)

@@ -108,5 +108,13 @@ def value(entry: Any, key: str, kind: type[T], expected: str) -> T:
     return found
 
 
+def file(entry: Any, key: str, folder: Path) -> Path:
+    """Return the file of a folder that an entry names under a key; InkoverError where it names none."""
+    name = value(entry, key, str, f"a file in {folder}")
+    if not name.strip():
+        raise InkoverError(f"{key!r} is {name!r}, expected a file in {folder}")
+    return folder / name
+
+
 def _short(value: Any) -> str:
     return repr(value) if len(repr(value)) <= 40 else f"{repr(value)[:37]}..."

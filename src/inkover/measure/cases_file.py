@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from inkover.errors import InkoverError, nearest
-from inkover.measure.case import Case, Entries, text_of, value
+from inkover.measure.case import Case, Entries, file, text_of, value
 
 LIST, KIND = "cases.jsonl", "edit"
 KEYS = ("id", "photo", "from", "to", "mask", "truth", "kind")
@@ -25,15 +25,15 @@ def _case(folder: Path, line: str) -> Case:
         entry = json.loads(line)
     except (ValueError, RecursionError) as problem:
         raise InkoverError(f"is no JSON ({problem})") from problem
-    photo = value(entry, "photo", str, f"a file in {folder}")
+    photo = file(entry, "photo", folder)
     for key in entry:
         if key not in KEYS:
             raise InkoverError(f"has an unknown key {key!r}: {nearest(key, KEYS)}")
-    mask, truth = (folder / value(entry, key, str, "a file") if key in entry else None for key in ("mask", "truth"))
+    mask, truth = (file(entry, key, folder) if key in entry else None for key in ("mask", "truth"))
     return Case(
         value(entry, "id", str, "a text"),
         value({"kind": KIND} | entry, "kind", str, "a text"),
-        folder / photo,
+        photo,
         value(entry, "from", str, "a text"),
         value(entry, "to", str, "a text"),
         mask,

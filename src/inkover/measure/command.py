@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,7 +23,8 @@ def bench(
     methods: Words = [],  # noqa: B006 - typer reads the default and hands over a list of its own
     edits: Words = [],  # noqa: B006 - as above
     cases: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Of each kind of edit.  [default: 32, or all there are]")
+        int | None,
+        typer.Option(min=1, max=10**6, metavar="N", help="Of each kind of edit.  [default: 32, or all there are]"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="S", help="Of the noise; and which held-out scenes.")] = 0,
     side: Annotated[
@@ -73,7 +74,30 @@ def bench(
         knobs=tuple(knob),
         use_mask=use_mask,
         networks=bench_command.Wanted(clip, dino, lpips, faces),
-        command=context.obj or (),
+        command=() if output is None else _elsewhere(context, output),
     )
     engine = Engine(model, config, device, dtype, remember=False)
     bench_command.run(ask, Place(output, resume, force), engine, Manner(json, quiet))
+
+
+def _elsewhere(context: typer.Context, output: Path) -> tuple[str, ...]:
+    """Return the command that makes the same run in a folder that is not there yet: arguments, then options."""
+    from inkover.measure.advice import unused
+
+    typed = context.obj or ("bench",)
+    given, _, order = context.command.make_parser(context).parse_args([*typed[1:]])
+    words, options = [typed[0]], list[str]()
+    for param in dict.fromkeys(order):
+        name, value = param.name or "", given[param.name or ""]
+        if param.param_type_name == "argument":
+            words += [] if value is None else [f"./{value}" if value.startswith("-") else value]
+        elif name not in ("output", "resume", "force"):
+            options += _option(param.opts[-1], value)
+    return (*words, *options, "-o", str(unused(output)))
+
+
+def _option(name: str, value: Any) -> list[str]:
+    """Return an option as it is typed; a list is one that is given again and again."""
+    if value is True:
+        return [name]
+    return [word for one in (value if isinstance(value, list) else [value]) for word in (name, one)]

@@ -44,6 +44,7 @@ def load(layout: str, folder: Path) -> tuple[Case, ...]:
         try:
             case = make()
             _check_names(case, found)
+            _check_texts(case)
         except InkoverError as error:
             wrong.append(f"{where}: {error}")
             continue
@@ -66,6 +67,15 @@ def _check_names(case: Case, others: dict[str, Case]) -> None:
         raise InkoverError(f"'kind' is {ALL!r}, which the means over all kinds are called: give another")
     if case.id in others:
         raise InkoverError(f"the id {case.id!r} is another case's: give each its own")
+
+
+def _check_texts(case: Case) -> None:
+    """Refuse texts that no method can take: an empty target, and what no model reads."""
+    from inkover.app.inputs import text
+
+    text("source", case.source)
+    if not text("target", case.target):
+        raise InkoverError("the target text is empty, expected what the photo shall show")
 
 
 def chosen(cases: Sequence[Case], kinds: Sequence[str], count: int | None) -> tuple[Case, ...]:

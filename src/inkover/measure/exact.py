@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from inkover.errors import InkoverError
 from inkover.measure import bench
-from inkover.measure.bench import Scenes, Shot
+from inkover.measure.bench import Judges, Scenes, Shot
 from inkover.measure.columns import COSTS, EXACT, View
 from inkover.measure.datasets import ALL
 from inkover.measure.runner import Done, Job, kept
 from inkover.measure.summary import Group, left_out_note
-from inkover.measure.unchanged import identity
 from inkover.measure.variants import Variant, described
 from inkover.tabletop.edits import PAIRED
 
 if TYPE_CHECKING:
     from inkover.app.editor import Editor
-    from inkover.tabletop.likeness import Likeness
 
-NAMED = ("method", "edit")  # of a trial: a line has them anyway
 MEANS = ("success", "psnr_changed", "ssim_changed", "psnr_outside", "mask_iou", "identity")
 ROWS = ("method", "edit", "cases", *MEANS, *COSTS)
 
@@ -64,10 +61,10 @@ class Exact:
         """Yield the untouched photo, the true edit and every variant, case by case."""
         from inkover.tabletop import folder, likeness, probe
 
-        encoder = likeness.load(folder())
+        judges = Judges(probe.load(folder()), likeness.load(folder()))
         methods, drawn = {*self.methods}, self.drawn()
-        for attempt in bench.attempts(editor, probe.load(folder()), self.variants, self.scenes):
-            case, do = _named(attempt.kind, attempt.index), partial(_done, encoder, attempt.shot)
+        for attempt in bench.attempts(editor, judges, self.variants, self.scenes):
+            case, do = _named(attempt.kind, attempt.index), partial(_done, attempt.shot)
             yield Job(case, attempt.kind, attempt.method, do, case in drawn and attempt.method in methods)
 
     def drawn(self) -> set[str]:
@@ -111,11 +108,10 @@ def _cell(row: dict[str, Any], name: str) -> str:
     return f"{said} ({left})" if left else said
 
 
-def _done(encoder: Likeness, make: Callable[[], Shot]) -> Done:
+def _done(make: Callable[[], Shot]) -> Done:
     shot = make()
-    trial = replace(shot.trial, identity=identity(encoder, shot.edit, shot.before, shot.result))
-    figures = {name: value for name, value in asdict(trial).items() if name not in NAMED}
-    return Done(figures, shot.edit.source, shot.edit.words, partial(_cells, shot))
+    figures, edit, reasons = asdict(shot.figures), shot.edit, bench.reasons(shot.figures)
+    return Done(figures, edit.source, edit.words, partial(_cells, shot), shot.warnings, reasons)
 
 
 def _cells(shot: Shot) -> Any:

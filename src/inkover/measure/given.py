@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from inkover.errors import InkoverError
 from inkover.measure import datasets, quality
@@ -15,7 +14,7 @@ from inkover.measure.case import Case
 from inkover.measure.columns import COSTS, GIVEN, TRUTH, View
 from inkover.measure.datasets import ALL
 from inkover.measure.runner import Done, Job, kept
-from inkover.measure.scores import MEASURES, Mask, in_bytes, score, values
+from inkover.measure.scores import EQUAL, MEASURES, NEEDS, Mask, Scores, in_bytes, score, values
 from inkover.measure.seeing import Networks
 from inkover.measure.shared import Tracings, edited
 from inkover.measure.summary import Group, left_out_note
@@ -30,6 +29,11 @@ MASK_IOU = "mask_iou"
 SEEING = {"clip", "dino", "lpips", "faces"}
 NEVER = {"drag", "true_mask"}
 """What no case brings."""
+OF_A_CASE = NEEDS | {
+    "mask": "the case a mask, white where the edit is",
+    "source": "the case a text of what the photo shows",
+}
+"""How what a measure needs is given to a dataset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +102,28 @@ class Given:
         words = {"source": case.source, "target": case.target, "mask": mask if self.use_mask else None}
         asked = {"method": variant.method, "seed": self.seed, **words, **variant.given}
         result, cost = edited(editor, tracings, photo, **asked)
-        figures = self._figures(case, photo, result.photo, mask)
-        if mask is not None and result.found is not None:
+        found = self._scores(case, photo, result.photo, mask)
+        figures, reasons = dict(found.values), dict(found.reasons)
+        if mask is None or result.found is None:
+            reasons[MASK_IOU] = "the method found no mask itself" if result.found is None else "the case has no mask"
+        else:
             figures[MASK_IOU] = quality.iou(result.found > 0, mask > 0)
         figures |= asdict(cost)
-        return Done(figures, case.source, case.target, partial(_cells, case, result))
+        return Done(figures, case.source, case.target, partial(_cells, case, result), result.warnings, reasons)
 
-    def _figures(self, case: Case, before: Photo, after: Photo, mask: Mask | None) -> dict[str, float | None]:
-        """Return the figures that can be had with the networks that were given; None where there is no number."""
+    def _scores(self, case: Case, before: Photo, after: Photo, mask: Mask | None) -> Scores:
+        """Return the figures that can be had with the networks that were given, and why there is no other number."""
         lacking = (SEEING - self.networks.names.keys()) | NEVER
         names = [measure.name for measure in MEASURES if not lacking & {*measure.needs}]
         pair = self.networks.pair(before, after, mask, case.source or None, case.target)
-        figures = dict(score(pair, names).values)
-        if case.truth is not None:
-            region = None if mask is None else mask > 0
-            nearness = quality.psnr(values(after), values(read(case.truth)), region, top=1)
-            figures[TRUTH] = nearness if np.isfinite(nearness) else None
-        return figures
+        found = score(pair, names, OF_A_CASE)
+        if case.truth is None:
+            return Scores(found.values, {**found.reasons, TRUTH: "the case has no truth"})
+        region = None if mask is None else mask > 0
+        nearness = quality.psnr(values(after), values(read(case.truth)), region, top=1)
+        if math.isfinite(nearness):
+            return Scores({**found.values, TRUTH: nearness}, found.reasons)
+        return Scores({**found.values, TRUTH: None}, {**found.reasons, TRUTH: EQUAL})
 
     def rows(self, groups: Sequence[Group]) -> list[dict[str, Any]]:
         """Return the means of each variant over the cases of each kind, and over all where there are several kinds."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from io import BytesIO
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +66,8 @@ class Journal:
 
 def begun(folder: Path, settings: Mapping[str, Any], versions: Mapping[str, str]) -> Journal:
     """Begin a run: from now on its settings are in the folder, and no older report."""
-    header = {"run": VERSION, "settings": dict(settings), "versions": dict(versions)}
+    sheets = [path.name for path in run_folder.sheets(folder, settings)]
+    header = {"run": VERSION, "settings": dict(settings), "versions": dict(versions), "sheets": sheets}
     run_folder.make(folder)
     _clear(folder)
     write_whole(folder / TRIALS, trial.as_line(header))
@@ -85,13 +84,13 @@ def alone(folder: Path, report: Mapping[str, Any]) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Take away what an older run reported: its tables, and its contact sheets as far as it says which they were."""
+    """Take away what an older run reported: its tables, and the contact sheets that it names."""
     for name in (REPORT, TABLE, PAGE):
         (folder / name).unlink(missing_ok=True)
-    with suppress(InkoverError, TypeError):  # a damaged list of settings is no reason not to begin anew
-        settings = _header(folder / TRIALS)["settings"]
-        for method, kind in product(settings.get("methods", ()), settings.get("edits", ())):
-            run_folder.sheet(folder, method, kind).unlink(missing_ok=True)
+    named = _sheets(folder / TRIALS)
+    for sheet in folder.glob("*.png"):
+        if sheet.name in named and sheet.is_file():
+            sheet.unlink()
     for picture in (folder / PICTURES).glob("*.png"):  # none of them may pass for a picture of the new run
         picture.unlink()
 
@@ -149,6 +148,14 @@ def _header(file: Path) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError, RecursionError):
         pass
     raise InkoverError(f"{file} does not begin as a run of this Inkover does: --force to begin anew, or another -o")
+
+
+def _sheets(file: Path) -> set[str]:
+    """Return the names of a run's contact sheets; none where it is damaged, which is no reason not to begin anew."""
+    try:
+        return {*map(str, _header(file)["sheets"])}
+    except (InkoverError, KeyError, TypeError):
+        return set()
 
 
 def _raw_lines(file: Path) -> list[bytes]:

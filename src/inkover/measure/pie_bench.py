@@ -8,7 +8,7 @@ from typing import Any
 
 from inkover.errors import InkoverError
 from inkover.measure import run_lengths
-from inkover.measure.case import Case, Entries, json_of, value
+from inkover.measure.case import Case, Entries, file, json_of, value
 
 LIST, IMAGES = "mapping_file.json", "annotation_images"
 KINDS = ("random", "change_object", "add_object", "delete_object", "change_attribute_content", "change_attribute_pose",
@@ -33,7 +33,7 @@ def _case(folder: Path, name: str, entry: Any) -> Case:
     return Case(
         name,
         f"{number}_{KINDS[int(number)]}",
-        folder / IMAGES / value(entry, "image_path", str, f"a file in {IMAGES}"),
+        file(entry, "image_path", folder / IMAGES),
         _without_brackets(value(entry, "original_prompt", str, "a text")),
         _without_brackets(value(entry, "editing_prompt", str, "a text")),
         tuple(runs),

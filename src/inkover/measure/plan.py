@@ -107,7 +107,7 @@ def described(weights: Weights) -> dict[str, str]:
 def carry_out(plan: Plan, editor: Editor, place: Place, manner: Manner, command: str = "") -> dict[str, Any]:
     """Do what is still to be done and return the report, which is written too where there is a folder.
 
-    ``command`` is the command line that repeats the run.
+    ``command`` is the command line that makes the same run in another folder.
     """
     settings = plan.settings() | {"model": described(editor.weights)}
     journal = place.journal(settings)

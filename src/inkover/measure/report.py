@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,9 @@ def document(
         "rows": plan.rows(groups),
         "intervals": summary.document(groups),
         "bootstrap": bootstrap,
-        "broken": [_broken(line) for line in lines if line.figures is None],
+        "broken": [_said(line, line.broken) for line in lines if line.figures is None],
+        "warnings": [_said(line, warning) for line in lines for warning in line.warnings],
+        "reasons": _reasons(lines, {name for group in groups for name in group.means}),
         "samples": _samples(lines),
         "settings": dict(settings),
         "versions": dict(versions),
@@ -41,9 +44,9 @@ def write(
     plan: Plan, journal: Journal, groups: Sequence[Group], report: Mapping[str, Any], command: str, folder: Path
 ) -> None:
     """Write the three files, each whole or not at all."""
+    from inkover.measure.bench_csv import table
     from inkover.measure.bench_page import Report, page
     from inkover.measure.bench_pictures import gallery
-    from inkover.measure.bench_table import table
 
     settings = report["settings"]
     write_report(folder, report)
@@ -51,14 +54,21 @@ def write(
     tried = [line for line in journal.lines if line.method in plan.methods]
     known = papers.comparable(settings, tried, papers.got_as(settings["model"]["name"]))
     shown = gallery(tried, journal.picture)
-    told = Report(
-        groups, plan.view, plan.methods, shown, known, report["broken"], settings, report["versions"], command
-    )
+    told = Report(groups, plan.view, plan.methods, shown, known, report, command)
     write_whole(folder / PAGE, page(told))
 
 
-def _broken(line: Line) -> dict[str, str]:
-    return {"case": line.case, "kind": line.kind, "method": line.method, "message": line.broken}
+def _said(line: Line, message: str) -> dict[str, str]:
+    return {"case": line.case, "kind": line.kind, "method": line.method, "message": message}
+
+
+def _reasons(lines: Sequence[Line], names: Collection[str]) -> list[dict[str, Any]]:
+    """Return why measures have no finite number, each reason once for a method, with how many cases have it."""
+    each = ((line.method, name, why) for line in lines for name, why in line.reasons.items() if name in names)
+    return [
+        {"method": method, "measure": name, "message": why, "cases": count}
+        for (method, name, why), count in Counter(each).items()
+    ]
 
 
 def _samples(lines: Sequence[Line]) -> dict[str, int]:

@@ -58,8 +58,7 @@ def _check_room(folder: Path) -> None:
 
 def _check_names(folder: Path, settings: Mapping[str, Any]) -> None:
     """Refuse what stands where a run writes a file, or its folder of pictures."""
-    named = product(settings.get("methods", ()), settings.get("edits", ()))
-    files = [*(folder / name for name in (TRIALS, REPORT, TABLE, PAGE)), *(sheet(folder, *one) for one in named)]
+    files = [*(folder / name for name in (TRIALS, REPORT, TABLE, PAGE)), *sheets(folder, settings)]
     taken = next((one for one in (*files, *(folder / PICTURES).glob("*.png")) if one.is_dir()), None)
     if taken is not None:
         raise InkoverError(f"{taken} is a folder, and a run writes a file there: move it, or give another -o")
@@ -79,6 +78,11 @@ def make(folder: Path) -> None:
 def sheet(folder: Path, method: str, kind: str) -> Path:
     """Return where the contact sheet of a method and a kind of edit lies."""
     return folder / f"{_stem(method, kind, method_first=True)}.png"
+
+
+def sheets(folder: Path, settings: Mapping[str, Any]) -> list[Path]:
+    """Return where the contact sheets of a run lie, as its settings say."""
+    return [sheet(folder, *one) for one in product(settings.get("methods", ()), settings.get("edits", ()))]
 
 
 def picture(folder: Path, line: Line) -> Path:

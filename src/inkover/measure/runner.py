@@ -31,6 +31,8 @@ class Done:
     source: str  # what the photo shows
     words: str  # the change
     picture: Callable[[], Image]  # photo, truth, result and mask, small
+    warnings: tuple[str, ...]  # of the edit
+    reasons: Mapping[str, str]  # why a measure has no finite number
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,9 @@ def _tried(job: Job, drawing: bool) -> tuple[Line, Image | None]:
         picture = done.picture() if drawing else None
     except Exception as error:  # whatever it is, the other cases are worth having
         return Line(job.case, job.kind, job.method, None, broken=_said(error)), None
-    return Line(job.case, job.kind, job.method, done.figures, done.source, done.words), picture
+    names = (job.case, job.kind, job.method)
+    line = Line(*names, done.figures, done.source, done.words, warnings=done.warnings, reasons=done.reasons)
+    return line, picture
 
 
 def _said(error: Exception) -> str:

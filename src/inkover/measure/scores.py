@@ -86,21 +86,24 @@ class Scores:
     reasons: Mapping[str, str]
 
 
-def score(pair: Pair, names: Collection[str] | None = None) -> Scores:
-    """Measure an edit by the measures of those names; by every one there is where none are given."""
+def score(pair: Pair, names: Collection[str] | None = None, needs: Mapping[str, str] = NEEDS) -> Scores:
+    """Measure an edit by the measures of those names; by every one there is where none are given.
+
+    ``needs`` say how each thing that a measure may need is given.
+    """
     values: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
     for measure in (one for one in MEASURES if names is None or one.name in names):
         try:
-            values[measure.name] = _finite(measure, pair)
+            values[measure.name] = _finite(measure, pair, needs)
         except Unknown as reason:
             values[measure.name], reasons[measure.name] = None, str(reason)
     return Scores(values, reasons)
 
 
-def _finite(measure: Measure, pair: Pair) -> float:
+def _finite(measure: Measure, pair: Pair, needs: Mapping[str, str]) -> float:
     """Return a measure's number; Unknown where something is not given, or where it has no finite one."""
-    lacking = [NEEDS[need] for need in measure.needs if getattr(pair, need) is None]
+    lacking = [needs[need] for need in measure.needs if getattr(pair, need) is None]
     if lacking:
         raise Unknown(f"give {'; and '.join(lacking)}")
     value = measure.value(pair)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -62,6 +63,18 @@ def left_out_note(counts: Iterable[int]) -> list[str]:
     if not any(counts):
         return []
     return ["(n): so many cases have no such number, or an infinite one, and are left out of the mean"]
+
+
+def reasons(told: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> dict[tuple[str, int], list[str]]:
+    """Return why, and of how many edits of these methods, which measures have no finite number."""
+    counts = Counter[tuple[str, str]]()
+    for one in told:
+        if one["method"] in methods:
+            counts[one["measure"], one["message"]] += one["cases"]
+    found: dict[tuple[str, int], list[str]] = {}
+    for (measure, message), count in counts.items():
+        found.setdefault((message, count), []).append(measure)
+    return found
 
 
 def document(found: Sequence[Group]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from inkover.errors import InkoverError
-from inkover.measure.case import Case, Entries, json_of, value
+from inkover.measure.case import Case, Entries, file, json_of, value
 
 LIST, IMAGES, KIND = "input_list.json", "originals", "tedbench"
 ENDINGS = ("", ".jpeg", ".jpg", ".png")
@@ -23,11 +23,11 @@ def entries(folder: Path) -> Entries:
 
 
 def _case(folder: Path, number: int, entry: Any) -> Case:
-    name = value(entry, "img_name", str, f"a file in {IMAGES}")
-    return Case(f"{number:03}", KIND, original(folder, name), "", value(entry, "target_text", str, "a text"))
+    photo = original(file(entry, "img_name", folder / IMAGES))
+    return Case(f"{number:03}", KIND, photo, "", value(entry, "target_text", str, "a text"))
 
 
-def original(folder: Path, name: str) -> Path:
+def original(named: Path) -> Path:
     """Return the photo of a name, which may lack its ending; the name itself where there is none."""
-    there = [folder / IMAGES / f"{name}{ending}" for ending in ENDINGS]
+    there = [Path(f"{named}{ending}") for ending in ENDINGS]
     return next((path for path in there if path.is_file()), there[0])

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 COUNTED = ("samples", "evaluated")
-SECONDS, VERDICT = "seconds", "success"
+SECONDS, VERDICTS = "seconds", ("success", "wanted", "rest")
 WORDS = {str(value): value for value in (math.inf, -math.inf, math.nan)}
 """What JSON has no numbers for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What came of one method on one case."""
+    """A trial: what came of one method on one case."""
 
     case: str
     kind: str
@@ -25,6 +25,8 @@ class Line:
     source: str = ""  # what the photo shows
     words: str = ""  # the change
     broken: str = ""  # why there are no figures
+    warnings: tuple[str, ...] = ()  # of the edit
+    reasons: Mapping[str, str] = field(default_factory=dict[str, str])  # why a measure has no finite number
 
 
 def encoded(line: Line) -> bytes:
@@ -39,8 +41,11 @@ def decoded(raw: bytes) -> Line | None:
         values = json.loads(raw)
         given = values["figures"]
         figures = None if given is None else {name: _number(value) for name, value in given.items()}
-        line = Line(**(values | {"figures": figures}))
-        texts = (line.case, line.kind, line.method, line.source, line.words, line.broken)
+        warnings, reasons = values.get("warnings", []), values.get("reasons", {})
+        if not (isinstance(warnings, list) and isinstance(reasons, dict)):
+            return None
+        line = Line(**(values | {"figures": figures, "warnings": tuple(warnings)}))
+        texts = (line.case, line.kind, line.method, line.source, line.words, line.broken, *warnings, *reasons.values())
         return line if all(isinstance(text, str) for text in texts) and _are_figures(figures) else None
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
@@ -60,7 +65,7 @@ def _are_figures(figures: Mapping[str, Any] | None) -> bool:
         all(type(count) is int and count >= 0 for count in counts)
         and type(seconds) in (int, float)
         and 0 <= seconds < math.inf
-        and isinstance(figures.get(VERDICT), bool | None)
+        and all(value is None or isinstance(value, bool) == (name in VERDICTS) for name, value in figures.items())
     )
 
 

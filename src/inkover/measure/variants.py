@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
-from math import prod
 from typing import Any
 
 from inkover import methods
@@ -14,6 +14,7 @@ from inkover.errors import InkoverError, nearest
 from inkover.knobs import knobs
 from inkover.measure import sweep_values
 from inkover.measure.sweep_values import Step, Swept
+from inkover.methods import parts
 from inkover.methods.contract import Method
 from inkover.methods.settings import build
 
@@ -49,7 +50,7 @@ def grid(
     for name in names:
         method = methods.get(name)
         swept = [sweep_values.read(method, typed, MOST) for typed in turned if _has(method, sweep_values.name(typed))]
-        _check_count(len(found) + prod(len(one.steps) for one in swept))
+        _check_count(len(found) + math.prod(len(one.steps) for one in swept))
         left_out = tuple(knob for knob in wanted if not _has(method, knob))
         for values in product(*(one.steps for one in swept)):
             settings = _built(method, swept, values, steps is not None, masked)
@@ -102,6 +103,7 @@ def _built(method: Method, swept: Sequence[Swept], values: Sequence[Step], short
     try:
         settings = build(method, {one.name: step.value for one, step in zip(swept, values, strict=True)}, masked=masked)
         method.cost(settings)  # what its other knobs make of so few steps is said now
+        _check_walked(settings.steps, settings.strength)
     except InkoverError as error:
         typed = " ".join(
             f"--steps {step.text}" if short and one.name == STEPS else f"--knob {one.name}={step.text}"
@@ -111,6 +113,16 @@ def _built(method: Method, swept: Sequence[Swept], values: Sequence[Step], short
             f"{typed} is not for method {method.name!r} ({error}): give others, or name methods without it"
         ) from error
     return settings
+
+
+def _check_walked(steps: int, strength: float) -> None:
+    """Refuse a strength of which no step is left: every photo would stay as it is, and lead what is measured of it."""
+    if parts.walked(steps, strength):
+        return
+    fewest = f": {math.ceil(1 / strength)} steps are the fewest" if strength else ""
+    raise InkoverError(
+        f"strength {strength:g} of {steps} steps is no step, so that every photo would stay as it is{fewest}"
+    )
 
 
 def _label(name: str, swept: Sequence[Swept], values: Sequence[Step]) -> str:

@@ -179,8 +179,8 @@ def _judged(image: Image.Image, path: Path, max_pixels: int) -> str:
     width, height = image.size
     if width * height > max_pixels:
         raise InkoverError(
-            f"{path}: {width} x {height} px are {width * height / 1e6:.1f} megapixels, at most {max_pixels / 1e6:g}"
-            f" are read: pass --max-pixels {width * height} if you trust the file"
+            f"{path}: {width} x {height} px are {width * height:,} pixels, the most is {max_pixels:,}: "
+            f"pass --max-pixels {width * height} if you trust the file"
         )
     check_size((height, width), str(path))
     format = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a JPEG with further pictures behind it

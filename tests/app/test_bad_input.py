@@ -73,7 +73,7 @@ def test_print_colours(inkover: Command, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         ((), "--to"),
-        (("--to", ""), "the target text is empty"),
+        (("--to", ""), "--to is empty"),
         (("--to", "a ball", "--from", " a  ball "), "nothing to do"),
         ((*WORDS, "--method", "difedit"), "did you mean 'diffedit'? known: diffedit, sdedit, ddim"),
         ((*WORDS, "--sampler", "ddimm"), "did you mean 'ddim'"),

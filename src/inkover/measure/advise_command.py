@@ -62,8 +62,6 @@ def _recipe_file(ask: Ask) -> Path:
 
 def _recipe(file: Path, ask: Ask) -> Recipe:
     """Read the recipe; InkoverError for one that advice cannot be given on."""
-    if ask.clip is not None and not ask.clip.strip():
-        raise InkoverError("--clip is empty: give the folder of a CLIP, or --clip tabletop, or leave it out")
     if files.same(ask.photo, ask.edited):
         raise InkoverError(f"{ask.photo} and {ask.edited} are one file: give the photo, and then what edit made of it")
     recipe = Recipe.read(file)

@@ -106,7 +106,7 @@ Methods = Annotated[list[str], text("--methods", metavar="A,B", help="Which ones
 Knob = Annotated[
     list[str], text("--knob", metavar="NAME=VALUES", help="3,5,7.5 or START:END:STEP; again for a second.")
 ]
-Count = Annotated[int, typer.Option("--count", metavar="N", min=1, help="Variations, with following seeds.")]
+Count = Annotated[int, typer.Option("--count", metavar="N", min=1, max=1000, help="Variations, with following seeds.")]
 MaskFile = Annotated[
     str | None,
     text("--mask", metavar="FILE|WORDS", help="Where to edit: white, or in words: 'words(ball) and not m.png'"),

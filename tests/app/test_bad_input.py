@@ -203,11 +203,31 @@ def test_a_transparent_photo_as_jpeg(inkover: Command, tmp_path: Path) -> None:
     assert "transparency" in said
 
 
-def test_a_folder_that_cannot_be_written(inkover: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)  # for root every folder can be written
-    assert "cannot be written" in refused(inkover, photo.parent, "edit", photo, *WORDS)
-    said = refused(inkover, photo.parent, "mask", photo, *WORDS, "-o", photo.with_name("m.png"))
-    assert "cannot be written" in said
+@pytest.mark.skipif(sys.platform != "linux", reason="nobody can write into /proc, whatever its rights say")
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("edit", "{photo}", *WORDS, "-o", "/proc/a.png"), "-o"),
+        (("edit", "{photo}", *WORDS, "--save-mask", "/proc/a.png"), "--save-mask"),
+        (("edit", "{photo}", *WORDS, "--save-overlay", "/proc/a.png"), "--save-overlay"),
+        (("edit", "{photo}", *WORDS, "--record", "/proc/a.json"), "--record"),
+        (("mask", "{photo}", *WORDS, "-o", "/proc/a.png"), "-o"),
+        (("mask", "{photo}", "--change", "a red ball -> a mug", "-o", "/proc/masks"), "-o"),
+        (("explain", "{photo}", *WORDS, "-o", "/proc/a.html"), "-o"),
+        (("explain", "{photo}", *WORDS, "-o", "{folder}/a.html", "--save-result", "/proc/a.png"), "--save-result"),
+        (("compare", "{photo}", *WORDS, "-o", "/proc/a.html"), "-o"),
+        (("sweep", "{photo}", *WORDS, "--knob", "steps=2,3", "-o", "/proc/a.png"), "-o"),
+        (("bench", "tabletop", "-o", "/proc/a"), "-o"),
+        (("bench", "tabletop-model", "-o", "/proc/a"), "-o"),
+    ],
+    ids=lambda value: " ".join((value[0], *value[-2:])) if isinstance(value, tuple) else "",
+)
+def test_a_folder_that_takes_no_file_is_said_before_the_model_is_looked_for(
+    inkover: Command, photo: Path, arguments: tuple[str, ...], option: str
+) -> None:
+    filled = [argument.format(photo=photo, folder=photo.parent) for argument in arguments]
+    said = refused(inkover, photo.parent, *filled, "--model", "./nowhere")
+    assert "folder /proc cannot be written" in said and option in said.split()
 
 
 def test_a_full_disk_leaves_nothing(edit: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

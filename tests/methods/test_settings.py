@@ -110,10 +110,10 @@ def test_a_value_that_does_not_fit_is_refused(given_: dict[str, Any], message: s
 @every
 def test_a_whole_number_beyond_all_others_is_out_of_range(name: str) -> None:
     method = methods.get(name)
-    for knob in knobs(method.settings):
-        if knob.kind in (int, float):
-            with pytest.raises(InkoverError, match=knob.name):  # out of range, or of another inversion
-                build(method, {knob.name: 10**400})
+    for one in knobs(method.settings):
+        if one.kind in (int, float):
+            with pytest.raises(InkoverError, match=one.name):  # out of range, or of another inversion
+                build(method, {one.name: 10**400})
 
 
 @every

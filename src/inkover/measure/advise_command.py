@@ -39,10 +39,11 @@ def run(ask: Ask, engine: Engine, manner: Manner) -> None:
     _check_photo(recipe, before, ask)
     _check_recipe(recipe, before, ask)
     targets = advice.beside(ask.photo, ask.edited, file, before.alpha is not None)
+    encoder = None if ask.clip is None else _clip(ask.clip, recipe, manner)
     with progress.shown(manner.quiet) as show:
         editor = loading.editor(engine, config.defaults(), recipe, show)
         asked.check_weights(recipe, editor.weights)
-        encoder = _clip(ask.clip, editor.model.name, recipe, manner)
+        encoder = encoder or _usual_clip(editor.model.name, recipe, manner)
         given = None if ask.mask is None else inputs.mask_file(ask.mask)
         found = advice.advise(editor, recipe, before, after, targets, encoder, mask, given)
     if manner.json:
@@ -92,14 +93,20 @@ def _check_recipe(recipe: Recipe, photo: Photo, ask: Ask) -> None:
         raise InkoverError(f"{ask.recipe} cannot be made again, and so not be mended: {error}") from error
 
 
-def _clip(name: str | None, model: str, recipe: Recipe, manner: Manner) -> Encoder | None:
-    """Load the CLIP that was named, or the embedded one for the embedded model."""
+def _usual_clip(model: str, recipe: Recipe, manner: Manner) -> Encoder | None:
+    """Load what is used where no CLIP is named: the embedded one for the embedded model."""
     from inkover.measure import clip
 
-    if name is None and model != config.EMBEDDED:
-        manner.note("without --clip FOLDER nothing but the model itself says whether the edit fits the words")
-        return None
-    encoder = clip.load(name or clip.EMBEDDED)
+    if model == config.EMBEDDED:
+        return _clip(clip.EMBEDDED, recipe, manner)
+    manner.note("without --clip FOLDER nothing but the model itself says whether the edit fits the words")
+    return None
+
+
+def _clip(name: str, recipe: Recipe, manner: Manner) -> Encoder:
+    from inkover.measure import clip
+
+    encoder = clip.load(name)
     score_command.say_unread(encoder, recipe.source or None, recipe.target, manner)
     return encoder
 

@@ -112,8 +112,16 @@ def _check(knob: Knob, value: Any) -> None:
         return
     low = -math.inf if knob.low is None else knob.low
     high = math.inf if knob.high is None else knob.high
-    if not (math.isfinite(value) and low <= value <= high):
+    if not (_is_number(value) and low <= value <= high):
         raise InkoverError(f"{knob.name} {value} is out of range: give {_wanted(knob)}")
+
+
+def _is_number(value: float) -> bool:
+    """Tell whether a value is one that is calculated with: no infinity, no NaN, and no whole number beyond them."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _wanted(knob: Knob) -> str:

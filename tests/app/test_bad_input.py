@@ -73,7 +73,7 @@ def test_print_colours(inkover: Command, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         ((), "--to"),
-        (("--to", ""), "the target text is empty"),
+        (("--to", ""), "--to is empty"),
         (("--to", "a ball", "--from", " a  ball "), "nothing to do"),
         ((*WORDS, "--method", "difedit"), "did you mean 'diffedit'? known: diffedit, sdedit, ddim"),
         ((*WORDS, "--sampler", "ddimm"), "did you mean 'ddim'"),
@@ -90,6 +90,8 @@ def test_print_colours(inkover: Command, tmp_path: Path) -> None:
         ((*WORDS, "--guidance", 0.5), "guidance 0.5 is out of range"),
         ((*WORDS, "--seed", -1), "the seed is -1"),
         ((*WORDS, "--count", 0), "--count"),
+        ((*WORDS, "--count", 10**400), "--count"),
+        ((*WORDS, "--steps", 10**400), "is out of range"),
         ((*WORDS, "--set", "noise=3"), "did you mean 'noises'"),
         ((*WORDS, "--set", "noises"), "write NAME=VALUE"),
         ((*WORDS, "--set", "noises=many"), "is not a whole number"),
@@ -182,6 +184,10 @@ def test_what_a_recipe_says_cannot_be_said_again(edit: Command, inkover: Command
         ({"target": ""}, "the target text is empty"),
         ({"seed": -3}, "the seed is -3"),
         ({"feather": -3.0}, "feather is -3"),
+        ({"grow": 10**400}, "expected -12000 to 12000"),
+        ({"settings": values["settings"] | {"steps": 10**400}}, "is out of range"),
+        ({"settings": values["settings"] | {"strength": 10**400}}, "is out of range"),
+        ({"cleanup": values["cleanup"] | {"sharpen": 10**400}}, "expected 0 to 1"),
         ({"model": values["model"] | {"spec": "gone/model"}}, "models get gone/model"),
         ({"model": values["model"] | {"spec": None}}, "add --model"),
     ]:
@@ -197,11 +203,31 @@ def test_a_transparent_photo_as_jpeg(inkover: Command, tmp_path: Path) -> None:
     assert "transparency" in said
 
 
-def test_a_folder_that_cannot_be_written(inkover: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)  # for root every folder can be written
-    assert "cannot be written" in refused(inkover, photo.parent, "edit", photo, *WORDS)
-    said = refused(inkover, photo.parent, "mask", photo, *WORDS, "-o", photo.with_name("m.png"))
-    assert "cannot be written" in said
+@pytest.mark.skipif(sys.platform != "linux", reason="nobody can write into /proc, whatever its rights say")
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("edit", "{photo}", *WORDS, "-o", "/proc/a.png"), "-o"),
+        (("edit", "{photo}", *WORDS, "--save-mask", "/proc/a.png"), "--save-mask"),
+        (("edit", "{photo}", *WORDS, "--save-overlay", "/proc/a.png"), "--save-overlay"),
+        (("edit", "{photo}", *WORDS, "--record", "/proc/a.json"), "--record"),
+        (("mask", "{photo}", *WORDS, "-o", "/proc/a.png"), "-o"),
+        (("mask", "{photo}", "--change", "a red ball -> a mug", "-o", "/proc/masks"), "-o"),
+        (("explain", "{photo}", *WORDS, "-o", "/proc/a.html"), "-o"),
+        (("explain", "{photo}", *WORDS, "-o", "{folder}/a.html", "--save-result", "/proc/a.png"), "--save-result"),
+        (("compare", "{photo}", *WORDS, "-o", "/proc/a.html"), "-o"),
+        (("sweep", "{photo}", *WORDS, "--knob", "steps=2,3", "-o", "/proc/a.png"), "-o"),
+        (("bench", "tabletop", "-o", "/proc/a"), "-o"),
+        (("bench", "tabletop-model", "-o", "/proc/a"), "-o"),
+    ],
+    ids=lambda value: " ".join((value[0], *value[-2:])) if isinstance(value, tuple) else "",
+)
+def test_a_folder_that_takes_no_file_is_said_before_the_model_is_looked_for(
+    inkover: Command, photo: Path, arguments: tuple[str, ...], option: str
+) -> None:
+    filled = [argument.format(photo=photo, folder=photo.parent) for argument in arguments]
+    said = refused(inkover, photo.parent, *filled, "--model", "./nowhere")
+    assert "folder /proc cannot be written" in said and option in said.split()
 
 
 def test_a_full_disk_leaves_nothing(edit: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,11 @@ def test_changes_have_arrows(edit: Ask, tmp_path: Path) -> None:
     "text, says",
     [
         ("to = 3", "to 3, expected a text"),
+        ("to = 'a ball'\nmethod = ''", "method '', which is empty"),
+        ("to = 'a ball'\nmask = ''", "mask '', which is empty"),
+        ("to = 'a ball'\ncleanup = ' '", "cleanup ' ', which is empty"),
+        ("to = ''\n[[edits]]\nadd = 'a mug'", "to '', which is empty"),
+        ("[[edits]]\nadd = 'a mug'\nmask = ''", "edit 1 has mask '', which is empty"),
         ("seed = true\nto = 'a'", "seed True, expected a whole number"),
         ("too = 'a ball'", "unknown key 'too'"),
         ("seed = 3", "says nothing to do"),

@@ -109,6 +109,8 @@ def test_what_is_wrong_is_said_in_a_line(files: Path, capsys: pytest.CaptureFixt
     assert "another photo" in refused(capsys, str(tmp_path / "other.png"), picture, "--recipe", record)
     assert "no such recipe" in refused(capsys, photo, picture, "--recipe", str(tmp_path / "none.json"))
     assert "--clip is empty" in refused(capsys, photo, picture, "--recipe", record, "--clip", " ")
+    nowhere = ("--clip", "nowhere", "--model", "./gone")  # what is read last is looked for last
+    assert "--clip nowhere is not there" in refused(capsys, photo, picture, "--recipe", record, *nowhere)
     Image.new("L", (64, 64), 255).save(tmp_path / "mask.png")
     assert "mask" in refused(capsys, photo, picture, "--recipe", record, "--mask", str(tmp_path / "mask.png"))
     (tmp_path / "mine.toml").write_text('to = "a ball"')

@@ -264,7 +264,7 @@ BOTH: list[tuple[tuple[str, ...], str]] = [
     (("-o", "{folder}/mask.png", "--mask", "not {folder}/mask.png", "--force"), "in use as another file"),
     (("-o", "{folder}/black.png"), "add --force"),
     (("-o", "{folder}/gone/grid.html"), "there is no folder"),
-    (("-o", "{folder}/grid.html", "--to", ""), "the target text is empty"),
+    (("-o", "{folder}/grid.html", "--to", ""), "--to is empty"),
     (("-o", "{folder}/grid.html", "--to", "a red ball"), "nothing to do"),
     (("-o", "{folder}/grid.html", "--seed", "-1"), "the seed is -1"),
     (("-o", "{folder}/grid.html", "--mask", "{folder}/black.png"), "the mask is empty"),

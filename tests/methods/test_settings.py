@@ -88,6 +88,8 @@ def test_a_setting_given_twice_is_refused() -> None:
     [
         ({"count": 0}, "count 0 is out of range: give a whole number from 1 up to 9"),
         ({"count": 10}, "out of range"),
+        ({"count": 10**400}, "out of range"),
+        ({"part": 10**400}, "out of range"),
         ({"part": math.nan}, "part nan is out of range"),
         ({"part": math.inf}, "out of range"),
         ({"part": -0.001}, "part -0.001 is out of range"),
@@ -103,6 +105,15 @@ def test_a_setting_given_twice_is_refused() -> None:
 def test_a_value_that_does_not_fit_is_refused(given_: dict[str, Any], message: str) -> None:
     with pytest.raises(InkoverError, match=message):
         build(TOY, given_)
+
+
+@every
+def test_a_whole_number_beyond_all_others_is_out_of_range(name: str) -> None:
+    method = methods.get(name)
+    for one in knobs(method.settings):
+        if one.kind in (int, float):
+            with pytest.raises(InkoverError, match=one.name):  # out of range, or of another inversion
+                build(method, {one.name: 10**400})
 
 
 @every

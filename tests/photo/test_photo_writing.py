@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import sys
 from dataclasses import replace
 
 import cv2
@@ -252,10 +253,15 @@ def test_outputs_that_cannot_be_are_refused_before_the_work(tmp_path, image):
     check_output(None, tmp_path / "new.jpg", force=False)
 
 
-def test_a_folder_without_rights_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(InkoverError, match="cannot be written to"):
-        check_output(None, tmp_path / "new.jpg", force=False)
+@pytest.mark.skipif(sys.platform != "linux", reason="nobody can write into /proc")
+def test_a_folder_that_takes_no_file_is_refused_whatever_its_rights_say():
+    with pytest.raises(InkoverError, match="folder /proc cannot be written to: use --save-result with another"):
+        check_output(None, "/proc/new.jpg", False, "--save-result")
+
+
+def test_a_look_at_a_folder_leaves_nothing_there(tmp_path):
+    check_output(None, tmp_path / "new.jpg", force=False)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "replace", "chmod", "open"])

@@ -263,7 +263,7 @@ def mask_(
 def invert(
     photo: o.PhotoFile,
     source: o.From = "",
-    inversion: Annotated[str, typer.Option("--inversion", metavar="NAME", help="ddim, null-text, ddpm ...")] = "ddim",
+    inversion: Annotated[str, o.text("--inversion", metavar="NAME", help="ddim, null-text, ddpm ...")] = "ddim",
     steps: Annotated[int, typer.Option("--steps", metavar="N", help="Steps from picture to noise.")] = 50,
     strength: Annotated[float, typer.Option("--strength", metavar="R", help="How far it is traced, 0 to 1.")] = 1.0,
     guidance: Annotated[
@@ -426,7 +426,7 @@ def sweep(
 
 @app.command()
 def methods(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this method's knobs.")] = None,
+    name: Annotated[str | None, o.text(metavar="[NAME]", help="Show this method's knobs.")] = None,
     json: o.Json = False,
 ) -> None:
     """List the methods, or one method's knobs, with what each costs."""
@@ -446,16 +446,16 @@ def models(context: typer.Context, json: o.Json = False) -> None:
 
 @models_app.command("get")
 def get(
-    hub_id: Annotated[str, typer.Argument(metavar="HUB_ID", help="OWNER/NAME on the hub.")],
-    revision: Annotated[str | None, typer.Option("--revision", metavar="R", help="A branch, tag or commit.")] = None,
-    variant: Annotated[str, typer.Option("--variant", metavar="V", help="fp16: half-precision weights.")] = "",
+    hub_id: Annotated[str, o.text(metavar="HUB_ID", help="OWNER/NAME on the hub.", needed=True)],
+    revision: Annotated[str | None, o.text("--revision", metavar="NAME", help="A branch, tag or commit.")] = None,
+    variant: Annotated[str | None, o.text("--variant", metavar="NAME", help="fp16: half-precision weights.")] = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Get a model from the hub: safetensors only, revision pinned, hash recorded."""
     from inkover.app import get_command
 
-    get_command.run(hub_id, revision, variant, json, quiet)
+    get_command.run(hub_id, revision, variant or "", json, quiet)
 
 
 @cache_app.callback()

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from inkover.errors import InkoverError
+from inkover.photo.atomic import writable
 
 
 def numbered(path: Path, number: int | None) -> Path:
@@ -40,7 +41,7 @@ def check_folder(path: Path, option: str) -> None:
     folder = path.parent
     if not folder.is_dir():
         raise InkoverError(f"{option} {path}: there is no folder {folder}: make it first, mkdir -p {folder}")
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not writable(folder):
         raise InkoverError(f"{option} {path}: the folder {folder} cannot be written: choose another")
 
 

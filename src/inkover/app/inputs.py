@@ -45,6 +45,8 @@ def opened(photo: Source) -> Photo:
 
 def mask(given: str | Path | NDArray[Any], size: tuple[int, int]) -> Mask:
     """Read a mask file, or check an array: (H, W) in [0, 1] or boolean, of the photo's size, not empty."""
+    if isinstance(given, str) and not given.strip():
+        raise InkoverError(f"the mask's file is {given!r}, which is empty: give a file, or leave the mask out")
     if isinstance(given, str | Path):
         return read_mask(given, size)
     try:

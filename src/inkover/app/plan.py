@@ -43,7 +43,7 @@ def read(path: Path, ask: Ask) -> Ask | None:
     for key, value in values.items():
         if key not in _KINDS:
             raise InkoverError(f"{path} has an unknown key {key!r}: {nearest(key, tuple(_KINDS))}")
-        _typed(value, _KINDS[key], f"{path} has {key}")
+        _typed(value, _KINDS[key], f"{path} has {key}", empty=key == "from")  # no text is one
     if not (DOING & values.keys()):
         raise InkoverError(f"{path} says nothing to do: give it a line to, or [[edits]] with add, remove or change")
     mask = values.get("mask")
@@ -115,8 +115,10 @@ def _beside(path: Path, file: str) -> Path:
     return path.parent / Path(file).expanduser()
 
 
-def _typed(value: Any, kinds: tuple[type, ...], what: str) -> None:
-    """Refuse a value of another type."""
+def _typed(value: Any, kinds: tuple[type, ...], what: str, empty: bool = False) -> None:
+    """Refuse a value of another type, and a text that is ``empty`` where it may not be."""
+    if isinstance(value, str) and str in kinds and not (empty or value.strip()):
+        raise InkoverError(f"{what} {value!r}, which is empty: write it, or leave that line out")
     if not fits(value, kinds):
         names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", dict: "a table",
                  list: "a list"}  # fmt: skip

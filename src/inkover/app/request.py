@@ -57,11 +57,6 @@ class Engine:
     dtype: str | None
     remember: bool = True  # inversions, on disk
 
-    def __post_init__(self) -> None:
-        """Refuse a name that is none: an empty variable of a shell is not to run another model than was meant."""
-        if self.model is not None and not self.model.strip():
-            raise InkoverError("--model is empty: give a name, a folder, a file or a hub id, or leave it out")
-
 
 @dataclass(frozen=True, slots=True)
 class Files:
@@ -114,11 +109,7 @@ def wish(ask: Ask, looking: bool = False) -> Wish:
     ]
     source, target = asked.prompts(ask.source, ask.to or "", several)
     asked.weighed(method, source, target)
-    if ask.mask is not None and not ask.mask.strip():
-        raise InkoverError("--mask is empty: give a file, or words such as 'words(red ball)'")
     opened = photo.read(ask.photo, ask.max_pixels)
-    if ask.cleanup is not None and not ask.cleanup.strip():
-        raise InkoverError("--cleanup is empty: write color,sharpen=0.3,denoise=0.2, or some of these")
     edges, masked = (ask.grow or 0.0, ask.feather, ask.cleanup or ""), ask.mask is not None
     place, seed = where.read(ask.mask), ask.seed or 0
     return asked.wish(

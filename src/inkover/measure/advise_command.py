@@ -41,11 +41,12 @@ def run(ask: Ask, engine: Engine, manner: Manner) -> None:
     _check_recipe(recipe, before, ask)
     limit = ("--max-pixels", str(ask.max_pixels)) if ask.max_pixels != PIXELS else ()
     targets = advice.beside(ask.photo, ask.edited, file, before.alpha is not None, limit)
+    encoder = None if ask.clip is None else _clip(ask.clip, recipe, manner)
     with progress.shown(manner.quiet) as show:
         editor = loading.editor(engine, config.defaults(), recipe, show)
         asked.check_weights(recipe, editor.weights)
         recipe = replace(recipe, model=editor.weights)  # where they lie here, which may be elsewhere than then
-        encoder = _clip(ask.clip, editor.model.name, recipe, manner)
+        encoder = encoder or _usual_clip(editor.model.name, recipe, manner)
         given = None if ask.mask is None else inputs.mask_file(ask.mask)
         found = advice.advise(editor, Edited(recipe, before, after, mask, given), targets, encoder)
     if manner.json:
@@ -65,8 +66,6 @@ def _recipe_file(ask: Ask) -> Path:
 
 def _recipe(file: Path, ask: Ask) -> Recipe:
     """Read the recipe; InkoverError for one that advice cannot be given on."""
-    if ask.clip is not None and not ask.clip.strip():
-        raise InkoverError("--clip is empty: give the folder of a CLIP, or --clip tabletop, or leave it out")
     if files.same(ask.photo, ask.edited):
         raise InkoverError(f"{ask.photo} and {ask.edited} are one file: give the photo, and then what edit made of it")
     recipe = Recipe.read(file)
@@ -97,14 +96,20 @@ def _check_recipe(recipe: Recipe, photo: Photo, ask: Ask) -> None:
         raise InkoverError(f"{ask.recipe} cannot be made again, and so not be mended: {error}") from error
 
 
-def _clip(name: str | None, model: str, recipe: Recipe, manner: Manner) -> Encoder | None:
-    """Load the CLIP that was named, or the embedded one for the embedded model."""
+def _usual_clip(model: str, recipe: Recipe, manner: Manner) -> Encoder | None:
+    """Load what is used where no CLIP is named: the embedded one for the embedded model."""
     from inkover.measure import clip
 
-    if name is None and model != config.EMBEDDED:
-        manner.note("without --clip FOLDER nothing but the model itself says whether the edit fits the words")
-        return None
-    encoder = clip.load(name or clip.EMBEDDED)
+    if model == config.EMBEDDED:
+        return _clip(clip.EMBEDDED, recipe, manner)
+    manner.note("without --clip FOLDER nothing but the model itself says whether the edit fits the words")
+    return None
+
+
+def _clip(name: str, recipe: Recipe, manner: Manner) -> Encoder:
+    from inkover.measure import clip
+
+    encoder = clip.load(name)
     score_command.say_unread(encoder, recipe.source or None, recipe.target, manner)
     return encoder
 

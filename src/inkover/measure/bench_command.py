@@ -119,7 +119,7 @@ def _check_model(ask: Ask, place: Place) -> None:
 
 
 def _given(options: Mapping[str, Any]) -> list[str]:
-    return [option for option, value in options.items() if value]
+    return [option for option, value in options.items() if value not in (None, False, ())]
 
 
 def _plan(ask: Ask) -> Exact | Given:

@@ -12,16 +12,15 @@ from inkover.app import options as o
 WHICH = "tabletop, pie-bench, tedbench, tedbench++, cases; or tabletop-model: the model itself."
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-Words = Annotated[list[str], typer.Option(metavar="A,B", help="Which ones; all of them if not given.")]
 
 
 @app.command()
 def bench(
     context: typer.Context,
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help=WHICH)],
-    folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Where its photos are.")] = None,
-    methods: Words = [],  # noqa: B006 - typer reads the default and hands over a list of its own
-    edits: Words = [],  # noqa: B006 - as above
+    dataset: Annotated[str, o.text(metavar="DATASET", help=WHICH, needed=True)],
+    folder: Annotated[Path | None, o.path(metavar="[FOLDER]", help="Where its photos are.")] = None,
+    methods: o.Methods = [],  # noqa: B006 - typer reads the default and hands over a list of its own
+    edits: Annotated[list[str], o.text("--edits", metavar="A,B", help="Which ones; all if not given.")] = [],  # noqa: B006
     cases: Annotated[
         int | None,
         typer.Option(min=1, max=10**6, metavar="N", help="Of each kind of edit.  [default: 32, or all there are]"),
@@ -36,7 +35,8 @@ def bench(
         int | None, typer.Option(min=1, metavar="N", help="Steps of every method: the same as --knob steps=N.")
     ] = None,
     knob: Annotated[
-        list[str], typer.Option(metavar="NAME=VALUES", help="3,5,7.5 or START:END:STEP; again for more: all together.")
+        list[str],
+        o.text("--knob", metavar="NAME=VALUES", help="3,5,7.5 or START:END:STEP; again for more: all together."),
     ] = [],  # noqa: B006 - as above
     use_mask: Annotated[bool, typer.Option("--use-mask", help="Hand the dataset's masks to the methods.")] = False,
     clip: o.Clip = None,
@@ -44,7 +44,7 @@ def bench(
     lpips: o.Lpips = None,
     faces: o.Faces = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Trials, report and pictures.")
+        Path | None, o.path("-o", "--output", metavar="FOLDER", help="Trials, report and pictures.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Begin anew where the folder holds a run.")] = False,

@@ -67,18 +67,12 @@ def started(ask: Ask) -> Start:
     if ask.to is None:
         raise InkoverError('say what the photo shall show: --to "a blue ball on grass"')
     source, target = asked.prompts(ask.source, ask.to)
-    _check_clip(ask)
     seed, place = inputs.seed(ask.seed or 0), where.read(ask.mask)
     photo = photos.read(ask.photo, ask.max_pixels)
     painted = None if ask.mask is None or place is not None else inputs.mask(ask.mask, photo.size)
     file = None if painted is None else inputs.mask_file(ask.mask)
     _check_output(ask, place)
     return Start(photo, source, target, seed, painted, file, place)
-
-
-def _check_clip(ask: Ask) -> None:
-    if ask.clip is not None and not ask.clip.strip():
-        raise InkoverError("--clip is empty: give the folder of a CLIP, or --clip tabletop, or leave it out")
 
 
 def _check_output(ask: Ask, place: Where | None) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from inkover.errors import InkoverError
 from inkover.measure.trial import Line
-from inkover.photo.atomic import write_whole
+from inkover.photo.atomic import writable, write_whole
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -52,7 +52,7 @@ def _check_room(folder: Path) -> None:
     if not there.is_dir():
         raise InkoverError(f"cannot make the folder {str(folder)!r} ({there} is no folder): give another with -o")
     for one in (there, folder / PICTURES):
-        if one.is_dir() and not os.access(one, os.W_OK | os.X_OK):
+        if one.is_dir() and not writable(one):
             raise InkoverError(f"the folder {one} cannot be written: give another with -o")
 
 

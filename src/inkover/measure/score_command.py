@@ -75,8 +75,6 @@ def _check(ask: Ask) -> None:
     if ask.before is None or ask.after is None:
         raise InkoverError("two pictures are compared: inkover score BEFORE AFTER (inkover score --list: the measures)")
     for option, text in (("--from", ask.source), ("--to", ask.target)):
-        if text is not None and not text.strip():
-            raise InkoverError(f"{option} is empty: write what the picture shows, or leave it out")
         if text is not None and ask.clip is None:
             raise InkoverError(f"{option} is read by CLIP alone: add --clip FOLDER or --clip tabletop, or leave it out")
     if ask.drags and ask.dino is None:

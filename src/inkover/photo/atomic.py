@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from inkover.errors import InkoverError
@@ -25,6 +26,15 @@ def write_whole(path: Path, data: bytes) -> None:
         part.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
+
+
+def writable(folder: Path) -> bool:
+    """Tell whether a file can be made in a folder, by making one: what rights say of it is not always so."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".part"):
+            return True
+    except OSError:
+        return False
 
 
 def _written(part: Path, data: bytes) -> None:
@@ -52,4 +62,4 @@ def _flush_folder(folder: Path) -> None:
 def _said(path: Path, problem: OSError) -> str:
     if problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{path} cannot be written, the disk is full: nothing was left there, free some space"
-    return f"{path} cannot be written ({problem.strerror or problem}): use -o with a folder you can write to"
+    return f"{path} cannot be written ({problem.strerror or problem}): choose a folder that you can write to"

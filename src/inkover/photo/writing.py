@@ -13,7 +13,7 @@ import numpy as np
 
 from inkover.errors import InkoverError
 from inkover.photo import blocks, exif, huffman, jpeg, png, splice, tiff, xmp
-from inkover.photo.atomic import write_whole
+from inkover.photo.atomic import writable, write_whole
 from inkover.photo.orientation import stored, stored_view
 from inkover.photo.photo import Array, Metadata, Photo
 from inkover.photo.reading import jpeg_pixels
@@ -62,7 +62,7 @@ def check_output(photo_path: str | Path | None, out: str | Path, force: bool, op
             raise InkoverError(f"{out} exists: use --force to replace it, or {option} with another name")
         if not out.parent.is_dir():
             raise InkoverError(f"folder {out.parent} does not exist: make it, or use {option} with another folder")
-        if not os.access(out.parent, os.W_OK | os.X_OK):
+        if not writable(out.parent):
             raise InkoverError(f"folder {out.parent} cannot be written to: use {option} with another folder")
     except OSError as problem:
         raise InkoverError(f"{out} cannot be written ({problem.strerror}): use {option} with another name") from None

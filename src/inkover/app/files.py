@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from inkover.errors import InkoverError
@@ -14,6 +15,11 @@ from inkover.photo.atomic import writable
 def numbered(path: Path, number: int | None) -> Path:
     """Return NAME-2.EXT for NAME.EXT and 2; without a number the path itself."""
     return path if number is None else path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def unused(path: Path) -> Path:
+    """Return a name beside a path that nothing has yet: NAME-2.EXT, NAME-3.EXT ..."""
+    return next(found for number in count(2) if not os.path.lexists(found := numbered(path, number)))
 
 
 def check_side_output(path: Path, option: str, suffix: str, taken: Sequence[Path], force: bool) -> None:

@@ -20,6 +20,7 @@ from inkover.measure.cures import Case
 from inkover.measure.faults import Found, Measures
 from inkover.measure.phrasing import Phrasing
 from inkover.measure.signs import Signs
+from inkover.photo.atomic import writable
 
 if TYPE_CHECKING:
     from inkover.app.editor import Editor
@@ -132,16 +133,16 @@ def beside(
     suffix = photos.default_output(edited).suffix
     if transparent and photos.format_of(Path(f"edited{suffix}")) == "JPEG":
         suffix = ".png"
-    output, record = writable(edited.with_suffix(suffix)), writable(recipe.with_suffix(".json"))
+    output, record = _there(edited.with_suffix(suffix)), _there(recipe.with_suffix(".json"))
     for number in count(2):
         made = files.numbered(output, number), files.numbered(record, number)
         if not any(map(os.path.lexists, made)):
             yield Targets(photo, *made, options)
 
 
-def writable(path: Path) -> Path:
+def _there(path: Path) -> Path:
     """Return a path, or one in the working folder where nothing can be written into its own."""
-    return path if os.access(path.parent, os.W_OK | os.X_OK) else Path(path.name)
+    return path if writable(path.parent) else Path(path.name)
 
 
 def row(piece: Piece, figures: Measures) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def bench(
 
 def _elsewhere(context: typer.Context, output: Path) -> tuple[str, ...]:
     """Return the command that makes the same run in a folder that is not there yet: arguments, then options."""
-    from inkover.measure.advice import unused
+    from inkover.app.files import unused
 
     typed = context.obj or ("bench",)
     given, _, order = context.command.make_parser(context).parse_args([*typed[1:]])

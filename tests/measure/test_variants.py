@@ -156,7 +156,7 @@ def test_variants_are_reported_and_resumed_only_as_the_same_grid(
     assert run([*asked, "strength=0.5,0.75", "--knob", "inversion=ddim", "--methods", "p2p"]) == 0
     told = capsys.readouterr()
     assert told.err == "inkover: note: sdedit has no knob inversion, and is run without\n"
-    assert len({len(line) for line in told.out.splitlines() if "recolour" in line or "method" in line}) == 1
+    assert len({len(line) for line in told.out.splitlines() if "recolour" in line or "cases" in line}) == 1
     report = json.loads((tmp_path / "report.json").read_text())
     names = [f"{method} strength={number}" for method in ("sdedit", "p2p") for number in (0.5, 0.75)]
     assert report["settings"]["methods"] == names == [row["method"] for row in report["rows"][2:]]

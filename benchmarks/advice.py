@@ -37,13 +37,15 @@ import inkover
 from inkover import photo as photos
 from inkover.app import cli
 from inkover.masks.files import write_mask
-from inkover.measure import advice, clip, cures, phrasing
-from inkover.measure.advice import Advice, Edited, Piece, Targets
-from inkover.measure.clip import Encoder
-from inkover.measure.judge import judge
-from inkover.measure.phrasing import Phrasing
-from inkover.measure.quality import psnr
-from inkover.measure.signs import Signs
+from inkover.measure.advice import advised as advice
+from inkover.measure.advice import cures, phrasing
+from inkover.measure.advice.advised import Advice, Edited, Piece, Targets
+from inkover.measure.advice.phrasing import Phrasing
+from inkover.measure.advice.signs import Signs
+from inkover.measure.figures import clip
+from inkover.measure.figures.clip import Encoder
+from inkover.measure.figures.judge import judge
+from inkover.measure.figures.quality import psnr
 from inkover.tabletop import folder, probe
 from inkover.tabletop.captions import WORDS
 from inkover.tabletop.edits import Edit, case

@@ -24,8 +24,8 @@ from inkover.diffusion import samplers
 from inkover.diffusion.level import Levels
 from inkover.diffusion.trajectory import noised
 from inkover.inversions import ddim
-from inkover.measure.judge import Picture, judge
-from inkover.measure.quality import psnr
+from inkover.measure.figures.judge import Picture, judge
+from inkover.measure.figures.quality import psnr
 from inkover.methods import diffedit, parts, tracks
 from inkover.methods.contract import Task
 from inkover.models.contract import Model

@@ -16,7 +16,7 @@ import torch
 import inkover
 from inkover.app.meter import Counted, Meter
 from inkover.inversions.track import NoiseTrack, from_tensors, to_tensors
-from inkover.measure.embedded import scenes
+from inkover.measure.figures.embedded import scenes
 from inkover.methods import leditspp
 from inkover.methods.contract import Concept, Task
 from inkover.tabletop.scene import render

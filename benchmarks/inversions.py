@@ -20,8 +20,8 @@ from inkover.app.meter import Counted, Meter
 from inkover.inversions.again import again
 from inkover.inversions.contract import Subject
 from inkover.knobs import knobs
-from inkover.measure.embedded import scenes
-from inkover.measure.quality import psnr, ssim
+from inkover.measure.figures.embedded import scenes
+from inkover.measure.figures.quality import psnr, ssim
 from inkover.tabletop.captions import caption
 from inkover.tabletop.scene import render
 

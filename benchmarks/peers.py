@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import inkover
-from inkover.measure.judge import judge
-from inkover.measure.quality import iou, psnr
+from inkover.measure.figures.judge import judge
+from inkover.measure.figures.quality import iou, psnr
 from inkover.models.quiet import quiet
 from inkover.photo import Photo
 from inkover.tabletop import folder, probe

@@ -26,9 +26,9 @@ import torch
 import inkover
 from inkover import methods
 from inkover.app.result import Result
-from inkover.measure.bench import overlap, raw, said
-from inkover.measure.judge import Picture, astray, judge
-from inkover.measure.quality import psnr
+from inkover.measure.figures.judge import Picture, astray, judge
+from inkover.measure.figures.quality import psnr
+from inkover.measure.runs.scenes import overlap, raw, said
 from inkover.photo import Photo
 from inkover.tabletop import folder, probe
 from inkover.tabletop.edits import Edit, case

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from inkover.measure import report, run_folder, summary
-from inkover.measure.bench import TRUTH, UNTOUCHED
-from inkover.measure.columns import EXACT, View
-from inkover.measure.journal import Journal
-from inkover.measure.runner import kept
-from inkover.measure.sheet import cells
-from inkover.measure.summary import Group
-from inkover.measure.trial import Line
+from inkover.measure.report import written as report
+from inkover.measure.report.sheet import cells
+from inkover.measure.runs import run_folder, summary
+from inkover.measure.runs.columns import EXACT, View
+from inkover.measure.runs.journal import Journal
+from inkover.measure.runs.runner import kept
+from inkover.measure.runs.scenes import TRUTH, UNTOUCHED
+from inkover.measure.runs.summary import Group
+from inkover.measure.runs.trial import Line
 
 VERSIONS = {"inkover": "0"}
 MODEL = {"name": "tabletop", "hash": "0" * 64, "device": "cpu", "dtype": "float32"}

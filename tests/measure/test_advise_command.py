@@ -17,7 +17,7 @@ from inkover import methods
 from inkover.app.cli import run
 from inkover.knobs import defaults
 from inkover.masks.files import write_mask
-from inkover.measure import advice
+from inkover.measure.advice import advised as advice
 from inkover.tabletop.edits import case
 
 EDIT = case("recolour", 1, 0, 1)

@@ -8,7 +8,7 @@ import pytest
 
 import inkover
 from inkover.app.recipe import File, Recipe, Weights
-from inkover.measure.asking import Back, back
+from inkover.measure.advice.asking import Back, back
 from inkover.photo import Photo
 from inkover.tabletop.edits import case
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from inkover.app.cli import run
-from inkover.measure import embedded
+from inkover.measure.figures import embedded
 from small_photo import ended
 
 KEYS = {"method", "edit", "cases", "success", "psnr_changed", "ssim_changed", "psnr_outside", "mask_iou", "identity",

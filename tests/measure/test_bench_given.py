@@ -16,13 +16,13 @@ import small_networks
 import small_onnx
 from inkover.app.cli import run
 from inkover.app.editor import Editor
-from inkover.measure import summary
-from inkover.measure.columns import GIVEN
-from inkover.measure.given import Given
-from inkover.measure.scores import MEASURES
-from inkover.measure.seeing import Networks
-from inkover.measure.trial import Line
-from inkover.measure.variants import Variant
+from inkover.measure.figures.scores import MEASURES
+from inkover.measure.figures.seeing import Networks
+from inkover.measure.runs import summary
+from inkover.measure.runs.columns import GIVEN
+from inkover.measure.runs.given import Given
+from inkover.measure.runs.trial import Line
+from inkover.measure.runs.variants import Variant
 from tiny import tiny_folder
 
 SEEING = {"clip", "dino", "lpips", "faces", "drag", "true_mask"}
@@ -239,7 +239,7 @@ def test_bad_input_is_one_line_before_a_model_is_loaded(
 
 
 def test_the_truth_is_compared_inside_the_mask(tmp_path: Path) -> None:
-    from inkover.measure import datasets
+    from inkover.measure.datasets import layouts as datasets
     from inkover.photo import Photo, read
 
     (case,) = datasets.load("cases", small.cases(tmp_path, {}))

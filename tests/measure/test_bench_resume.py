@@ -19,11 +19,12 @@ from PIL import Image
 import made_up_run as made_up
 from inkover.app.cli import run
 from inkover.app.editor import Editor
-from inkover.measure import journal, sheet
-from inkover.measure.differences import differences
-from inkover.measure.journal import Journal
-from inkover.measure.run_folder import TRIALS
-from inkover.measure.trial import Line
+from inkover.measure.report import sheet
+from inkover.measure.runs import journal
+from inkover.measure.runs.differences import differences
+from inkover.measure.runs.journal import Journal
+from inkover.measure.runs.run_folder import TRIALS
+from inkover.measure.runs.trial import Line
 
 QUICK = ["--methods", "sdedit", "--edits", "recolour", "--cases", "3", "--side", "64", "--steps", "5", "--quiet"]
 ASKED = ["bench", "tabletop", *QUICK]

@@ -11,10 +11,10 @@ import pytest
 from inkover import methods
 from inkover.app.recipe import File, Recipe, Weights
 from inkover.errors import InkoverError
-from inkover.measure import cures
-from inkover.measure.cures import Case, Cure
-from inkover.measure.phrasing import Phrasing
-from inkover.measure.signs import Signs
+from inkover.measure.advice import cures
+from inkover.measure.advice.cures import Case, Cure
+from inkover.measure.advice.phrasing import Phrasing
+from inkover.measure.advice.signs import Signs
 from inkover.methods.settings import build, knobs
 
 SAID = Phrasing(tokens=5, window=38, unknown=(), vague=(), order="", telling=1.0)

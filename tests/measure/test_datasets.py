@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import small_datasets as small
 from inkover.errors import InkoverError
-from inkover.measure import datasets, run_lengths
+from inkover.measure.datasets import layouts as datasets
+from inkover.measure.datasets import run_lengths
 
 
 def encoded(mask: Any) -> list[int]:

@@ -8,12 +8,12 @@ from dataclasses import fields, replace
 import pytest
 
 from inkover.attention.words import Tokens
-from inkover.measure import cures
-from inkover.measure.advice import measures
-from inkover.measure.faults import RULES, Limit, Measures, Rule, found, told
-from inkover.measure.phrasing import Phrasing
-from inkover.measure.phrasing import read as read_phrasing
-from inkover.measure.signs import Signs
+from inkover.measure.advice import cures
+from inkover.measure.advice.advised import measures
+from inkover.measure.advice.faults import RULES, Limit, Measures, Rule, found, told
+from inkover.measure.advice.phrasing import Phrasing
+from inkover.measure.advice.phrasing import read as read_phrasing
+from inkover.measure.advice.signs import Signs
 
 GOOD: dict[str, float | None] = {
     "covered": 0.9, "missed": 0.0, "spilled": 0.0, "clipped": 0.0, "harsh": 0.0, "bounded": 1.0, "turned": 1.0,

@@ -16,7 +16,7 @@ from PIL import Image
 
 from inkover import methods
 from inkover.errors import InkoverError
-from inkover.measure.sweep_values import read
+from inkover.measure.runs.sweep_values import read
 from small_photo import SIZE, WORDS, Outcome, ended, pixels
 
 Command = Callable[..., Outcome]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inkover.measure import intervals
-from inkover.measure.intervals import Interval
+from inkover.measure.runs import intervals
+from inkover.measure.runs.intervals import Interval
 
 NAN = float("nan")
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from inkover.errors import InkoverError
-from inkover.measure import bench
-from inkover.measure.judge import judge, questions
+from inkover.measure.figures.judge import judge, questions
+from inkover.measure.runs import scenes as bench
 from inkover.tabletop.edits import case
 from inkover.tabletop.probe import ATTRIBUTES, Probe
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inkover.measure import phrasing
+from inkover.measure.advice import phrasing
 from inkover.models.contract import Model
 from inkover.models.loading import load
 

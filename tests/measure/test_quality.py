@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from inkover.measure.quality import iou, psnr, ssim
+from inkover.measure.figures.quality import iou, psnr, ssim
 
 RNG = np.random.default_rng(0)
 ONE = RNG.integers(0, 256, (40, 48, 3), np.uint8)

@@ -22,19 +22,20 @@ import made_up_run as made_up
 import small_datasets as small
 from inkover import methods
 from inkover.app.cli import run
-from inkover.measure import bench_pictures, papers, scatter, summary
-from inkover.measure.bench import Scenes
-from inkover.measure.columns import EXACT, GIVEN
-from inkover.measure.exact import Exact
-from inkover.measure.given import Given
-from inkover.measure.intervals import Interval
-from inkover.measure.journal import Journal
-from inkover.measure.run_folder import PAGE, REPORT, TABLE
-from inkover.measure.runner import kept, spread
-from inkover.measure.scatter import Axis, Point
-from inkover.measure.seeing import Networks
-from inkover.measure.trial import Line
-from inkover.measure.variants import Variant
+from inkover.measure.figures.seeing import Networks
+from inkover.measure.report import bench_pictures, scatter
+from inkover.measure.report.scatter import Axis, Point
+from inkover.measure.runs import papers, summary
+from inkover.measure.runs.columns import EXACT, GIVEN
+from inkover.measure.runs.exact import Exact
+from inkover.measure.runs.given import Given
+from inkover.measure.runs.intervals import Interval
+from inkover.measure.runs.journal import Journal
+from inkover.measure.runs.run_folder import PAGE, REPORT, TABLE
+from inkover.measure.runs.runner import kept, spread
+from inkover.measure.runs.scenes import Scenes
+from inkover.measure.runs.trial import Line
+from inkover.measure.runs.variants import Variant
 from inkover.models.store import Lock, hub_folder, write_lock
 from tiny import tiny_folder
 

@@ -12,8 +12,8 @@ import browser as browsers
 import made_up_run as made_up
 from browser import Browser
 from inkover.app.cli import run
-from inkover.measure.run_folder import PAGE
-from inkover.measure.trial import Line
+from inkover.measure.runs.run_folder import PAGE
+from inkover.measure.runs.trial import Line
 from small_photo import WORDS, pixels
 from tiny import tiny_folder
 

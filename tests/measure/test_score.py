@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from skimage.filters import gaussian
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from inkover.measure.scores import EQUAL, MEASURES, NEEDS, NOTHING_OUTSIDE, Pair, score
+from inkover.measure.figures.scores import EQUAL, MEASURES, NEEDS, NOTHING_OUTSIDE, Pair, score
 from small_photo import pixels
 
 ONE = pixels() / 255

@@ -17,7 +17,7 @@ from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 import small_networks
 from inkover.app.cli import run
 from inkover.errors import InkoverError
-from inkover.measure import clip
+from inkover.measure.figures import clip
 from inkover.models.quiet import quiet
 from small_photo import pixels
 

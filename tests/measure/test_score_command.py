@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from inkover.app.cli import run
-from inkover.measure.scores import EQUAL, MEASURES
+from inkover.measure.figures.scores import EQUAL, MEASURES
 from small_photo import pixels
 
 NAMES = [measure.name for measure in MEASURES]

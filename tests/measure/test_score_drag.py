@@ -18,9 +18,9 @@ from transformers import ViTModel
 import small_networks
 from inkover.app.cli import run
 from inkover.errors import InkoverError
-from inkover.measure import drag, structure
-from inkover.measure.drag import Drag
-from inkover.measure.scores import NEEDS, Pair, score
+from inkover.measure.figures import drag, structure
+from inkover.measure.figures.drag import Drag
+from inkover.measure.figures.scores import NEEDS, Pair, score
 from inkover.models.quiet import quiet
 
 SIZE = (64, 96)  # H, W; the network sees 448 x 672 px, 56 x 84 patches

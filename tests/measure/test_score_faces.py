@@ -14,8 +14,8 @@ from PIL import Image
 import small_onnx
 from inkover.app.cli import run
 from inkover.errors import InkoverError
-from inkover.measure import faces
-from inkover.measure.scores import Pair, score
+from inkover.measure.figures import faces
+from inkover.measure.figures.scores import Pair, score
 from small_onnx import CELL, DETECTOR, LONG, RECOGNISER, TEMPLATE
 
 Places = list[tuple[int, int]]  # x, y of red cells

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 
 from inkover.app.cli import run
 from inkover.errors import InkoverError
-from inkover.measure import lpips
-from inkover.measure.scores import Unknown
+from inkover.measure.figures import lpips
+from inkover.measure.figures.scores import Unknown
 from small_photo import pixels
 
 KINDS = tuple(lpips.BACKBONES)

@@ -16,8 +16,8 @@ from transformers import ViTModel
 import small_networks
 from inkover.app.cli import run
 from inkover.errors import InkoverError
-from inkover.measure import structure
-from inkover.measure.scores import Pair, Unknown, score
+from inkover.measure.figures import structure
+from inkover.measure.figures.scores import Pair, Unknown, score
 from inkover.models.quiet import quiet
 from small_photo import pixels
 

@@ -18,9 +18,9 @@ from inkover.app import cache
 from inkover.app.cache_key import Key
 from inkover.app.cli import run
 from inkover.app.editor import Editor
-from inkover.measure import variants
-from inkover.measure.shared import Cost, Tracings, edited
-from inkover.measure.variants import Variant
+from inkover.measure.runs import variants
+from inkover.measure.runs.shared import Cost, Tracings, edited
+from inkover.measure.runs.variants import Variant
 from inkover.photo import Photo
 from small_photo import pixels
 from tiny import tiny_folder

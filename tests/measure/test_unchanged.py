@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from inkover.measure.unchanged import identity, untouched
+from inkover.measure.figures.unchanged import identity, untouched
 from inkover.models.quiet import quiet
 from inkover.tabletop import folder, likeness
 from inkover.tabletop.edits import Edit, case

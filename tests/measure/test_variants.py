@@ -16,9 +16,9 @@ from inkover import methods
 from inkover.app.cli import run
 from inkover.app.editor import Editor
 from inkover.errors import InkoverError
-from inkover.measure import journal, run_folder, variants
-from inkover.measure.journal import Journal
-from inkover.measure.trial import Line
+from inkover.measure.runs import journal, run_folder, variants
+from inkover.measure.runs.journal import Journal
+from inkover.measure.runs.trial import Line
 from inkover.methods.settings import build
 
 ASKED = ["bench", "tabletop", "--edits", "recolour", "--cases", "1", "--side", "64", "--steps", "4"]

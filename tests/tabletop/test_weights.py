@@ -7,7 +7,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from inkover.measure import embedded
+from inkover.measure.figures import embedded
 from inkover.models.loading import load
 from inkover.tabletop import folder, likeness, probe
 from inkover.tabletop.captions import caption

@@ -311,7 +311,7 @@ def score(
 ) -> None:
     """Measure an edited photo beside the photo it was made of."""
     from inkover.app.request import Manner
-    from inkover.measure import score_command
+    from inkover.measure.figures import score_command
 
     drags = tuple(drag)
     ask = score_command.Ask(max_pixels, before, after, mask, source, to, clip, dino, lpips, faces, drags, true_mask)
@@ -336,7 +336,7 @@ def advise(
 ) -> None:
     """Say what went wrong with an edit, and the command that mends it."""
     from inkover.app.request import Engine, Manner
-    from inkover.measure import advise_command
+    from inkover.measure.advice import advise_command
 
     advise_command.run(
         advise_command.Ask(photo, edited, recipe, mask, clip, max_pixels),
@@ -374,8 +374,8 @@ def compare(
 ) -> None:
     """Show every method side by side on one photo, with what each costs."""
     from inkover.app.request import Engine, Manner
-    from inkover.measure import compare_command
-    from inkover.measure.grid_command import Ask
+    from inkover.measure.grid import compare_command
+    from inkover.measure.grid.grid_command import Ask
 
     named = {"negative": negative, "steps": steps, "strength": strength, "guidance": guidance, "sampler": sampler}
     named["inversion"] = inversion
@@ -414,8 +414,8 @@ def sweep(
 ) -> None:
     """Show one method over the values of one knob or two."""
     from inkover.app.request import Engine, Manner
-    from inkover.measure import sweep_command
-    from inkover.measure.grid_command import Ask
+    from inkover.measure.grid import sweep_command
+    from inkover.measure.grid.grid_command import Ask
 
     named = {"negative": negative, "steps": steps, "strength": strength, "guidance": guidance, "sampler": sampler}
     named["inversion"] = inversion

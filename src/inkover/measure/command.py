@@ -57,8 +57,8 @@ def bench(
 ) -> None:
     """Run methods over edits of a dataset, and report what came of each."""
     from inkover.app.request import Engine, Manner
-    from inkover.measure import bench_command
-    from inkover.measure.plan import Place
+    from inkover.measure.runs import bench_command
+    from inkover.measure.runs.plan import Place
 
     ask = bench_command.Ask(
         dataset=dataset,

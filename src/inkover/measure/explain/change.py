@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from inkover.measure.explain.contents import Aside, Block, Figure, Row, Section, Shown, Table
 from inkover.measure.explain.pictures import LARGE, amplified
-from inkover.measure.grid import FIGURES, shown, small
-from inkover.measure.grid_words import LABELS, SHORT
-from inkover.measure.scores import MEASURES, Pair, score, values
+from inkover.measure.figures.scores import MEASURES, Pair, score, values
+from inkover.measure.grid.cells import FIGURES, shown, small
+from inkover.measure.grid.grid_words import LABELS, SHORT
 from inkover.methods.settings import knobs
 
 if TYPE_CHECKING:

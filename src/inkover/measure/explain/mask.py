@@ -12,7 +12,7 @@ from inkover.masks.overlay import colour, veiled
 from inkover.masks.rules import RULES
 from inkover.measure.explain.contents import Block, Figure, Section, Shown
 from inkover.measure.explain.pictures import MIDDLE, heat, in_view, view
-from inkover.measure.grid import shown
+from inkover.measure.grid.cells import shown
 from inkover.photo import Canvas
 
 if TYPE_CHECKING:

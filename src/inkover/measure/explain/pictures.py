@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inkover.measure.explain.contents import Picture
-from inkover.measure.grid import small
-from inkover.measure.scores import in_bytes
+from inkover.measure.figures.scores import in_bytes
+from inkover.measure.grid.cells import small
 from inkover.photo import Canvas, Photo
 
 LARGE, MIDDLE, SMALL = 768, 384, 208

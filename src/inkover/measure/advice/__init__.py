@@ -1,0 +1,1 @@
+"""What went wrong with an edit, and what mends it."""

@@ -1,0 +1,1 @@
+"""Folders of photos with what is to be done to each."""

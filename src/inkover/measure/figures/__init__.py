@@ -1,0 +1,1 @@
+"""What is measured of a photo and its edited copy."""

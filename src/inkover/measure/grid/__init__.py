@@ -1,0 +1,1 @@
+"""Several results on one photo, side by side."""

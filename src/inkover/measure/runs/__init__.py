@@ -1,0 +1,1 @@
+"""Methods over cases: what is asked, what came of it, and how it is kept."""

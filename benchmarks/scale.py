@@ -4,7 +4,7 @@
 things of it at once, and in 10 to 100 steps. A sample's time tells whether anything but the network grows.
 
 ``--sd15`` instead builds a network in the shape of Stable Diffusion 1.5 at 512 px with random weights, and runs
-LEDITS++ and DiffEdit of Inkover and of diffusers on it, a few steps each and masks of two noises, by turns: what they
+LEDITS++ and DiffEdit of Inkover and of diffusers on it, a few steps all of the way, masks of two noises, by turns: what they
 cost does not depend on what they draw. It takes 12 GiB and, on a processor, many minutes.
 """
 
@@ -157,7 +157,7 @@ def houses(dtype: torch.dtype, steps: int) -> Iterator[tuple[str, Cost]]:
     def their_ledits() -> object:
         try:
             generator, size = torch.Generator().manual_seed(0), {"height": 512, "width": 512}
-            ledits.invert(image=image, source_prompt="", num_inversion_steps=steps, skip=0.2, generator=generator,
+            ledits.invert(image=image, source_prompt="", num_inversion_steps=steps, skip=0.0, generator=generator,
                           **size)  # fmt: skip
             return ledits(editing_prompt=[target], generator=generator)
         finally:
@@ -165,11 +165,15 @@ def houses(dtype: torch.dtype, steps: int) -> Iterator[tuple[str, Cost]]:
 
     def their_diffedit() -> object:
         mask = diffedit.generate_mask(image=image, source_prompt=source, target_prompt=target, num_maps_per_mask=NOISES)
-        inverted = diffedit.invert(prompt=source, image=image, num_inference_steps=steps).latents
-        return diffedit(prompt=target, mask_image=mask, image_latents=inverted, num_inference_steps=steps)
+        walk: dict[str, Any] = {"num_inference_steps": steps, "inpaint_strength": 1.0}
+        inverted = diffedit.invert(prompt=source, image=image, **walk).latents
+        return diffedit(prompt=target, mask_image=mask, image_latents=inverted, **walk)
 
     counted(lambda: ours("sdedit"))()  # what is set up once is no part of any
-    yield f"ledits++, Inkover, {steps} steps", cost(counted(lambda: ours("ledits++", source_guidance=1.0)))
+    yield (
+        f"ledits++, Inkover, {steps} steps",
+        cost(counted(lambda: ours("ledits++", source_guidance=1.0, strength=1.0))),
+    )
     yield f"LEDITS++, diffusers, {steps} steps", cost(counted(their_ledits))
     yield f"diffedit, Inkover, {steps} steps", cost(counted(lambda: ours("diffedit", noises=NOISES)))
     yield f"DiffEdit, diffusers, {steps} steps", cost(counted(their_diffedit))

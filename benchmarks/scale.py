@@ -4,8 +4,8 @@
 things of it at once, and in 10 to 100 steps. A sample's time tells whether anything but the network grows.
 
 ``--sd15`` instead builds a network in the shape of Stable Diffusion 1.5 at 512 px with random weights, and runs
-LEDITS++ and DiffEdit of Inkover and of diffusers on it, a few steps all of the way, masks of two noises, by turns: what they
-cost does not depend on what they draw. It takes 12 GiB and, on a processor, many minutes.
+LEDITS++ and DiffEdit of Inkover and of diffusers on it by turns, all of the way in a few steps, with masks of two
+noises: what they cost does not depend on what they draw. It takes 12 GiB and, on a processor, many minutes.
 """
 
 from __future__ import annotations

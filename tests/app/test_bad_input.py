@@ -168,6 +168,7 @@ def test_what_a_recipe_says_cannot_be_said_again(edit: Command, inkover: Command
         ("--to", "x"),
         ("--steps", 3),
         ("--set", "clamp=0.9"),
+        ("--from", ""),
         ("--seed", 1),
         ("--count", 2),
         ("--grow", 1),

@@ -239,10 +239,10 @@ def test_bad_input_is_one_line_before_a_model_is_loaded(
 
 
 def test_the_truth_is_compared_inside_the_mask(tmp_path: Path) -> None:
-    from inkover.measure.datasets import layouts as datasets
+    from inkover.measure.datasets import layouts
     from inkover.photo import Photo, read
 
-    (case,) = datasets.load("cases", small.cases(tmp_path, {}))
+    (case,) = layouts.load("cases", small.cases(tmp_path, {}))
     before, true = read(case.photo), read(tmp_path / "true.png")
     mask = case.read_mask(before.size)
     assert mask is not None

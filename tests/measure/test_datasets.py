@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 import small_datasets as small
 from inkover.errors import InkoverError
-from inkover.measure.datasets import layouts as datasets
-from inkover.measure.datasets import run_lengths
+from inkover.measure.datasets import layouts, run_lengths
 
 
 def encoded(mask: Any) -> list[int]:
@@ -59,7 +58,7 @@ def test_what_is_no_run_length_is_refused(wrong: Any) -> None:
 
 
 def test_pie_bench(tmp_path: Path) -> None:
-    one, other = datasets.load("pie-bench", small.pie_bench(tmp_path))
+    one, other = layouts.load("pie-bench", small.pie_bench(tmp_path))
     assert (one.id, one.kind, other.kind) == ("000000000000", "0_random", "1_change_object")
     assert (one.source, one.target) == small.TEXTS
     mask = one.read_mask((512, 512))
@@ -67,36 +66,36 @@ def test_pie_bench(tmp_path: Path) -> None:
 
 
 def test_tedbench(tmp_path: Path) -> None:
-    one, other = datasets.load("tedbench", small.tedbench(tmp_path))
+    one, other = layouts.load("tedbench", small.tedbench(tmp_path))
     assert (one.id, one.kind, one.source, one.target) == ("001", "tedbench", "", "A blue ball on grass.")
     assert one.photo == other.photo and one.mask is None
 
 
 def test_tedbench_plus(tmp_path: Path) -> None:
-    one, other = datasets.load("tedbench++", small.tedbench_plus(tmp_path))
+    one, other = layouts.load("tedbench++", small.tedbench_plus(tmp_path))
     assert (one.target, other.target) == ("a blue ball, on grass", "a cube")
     assert one.photo == other.photo == tmp_path / "originals" / "ball.jpeg"
 
 
 def test_cases(tmp_path: Path) -> None:
-    one, other = datasets.load("cases", small.cases(tmp_path))
+    one, other = layouts.load("cases", small.cases(tmp_path))
     assert (one.kind, other.kind, one.truth, other.truth) == ("edit", "other", tmp_path / "true.png", None)
 
 
 def test_kinds_and_the_first_of_each_are_chosen(tmp_path: Path) -> None:
     kinds = [{"kind": kind} for kind in "abab"]
-    cases = datasets.load("cases", small.cases(tmp_path, *kinds))
-    assert [case.id for case in datasets.chosen(cases, [], 1)] == ["c0", "c1"]
-    assert [case.id for case in datasets.chosen(cases, ["b"], None)] == ["c1", "c3"]
+    cases = layouts.load("cases", small.cases(tmp_path, *kinds))
+    assert [case.id for case in layouts.chosen(cases, [], 1)] == ["c0", "c1"]
+    assert [case.id for case in layouts.chosen(cases, ["b"], None)] == ["c1", "c3"]
     with pytest.raises(InkoverError, match="did you mean 'a'|known: a, b"):
-        datasets.chosen(cases, ["c"], None)
+        layouts.chosen(cases, ["c"], None)
 
 
 def test_the_fingerprint_is_of_the_bytes_and_not_of_the_place(tmp_path: Path) -> None:
-    one, other = (datasets.load("cases", small.cases(tmp_path / name)) for name in ("one", "other"))
-    assert datasets.fingerprint(one) == datasets.fingerprint(other)
+    one, other = (layouts.load("cases", small.cases(tmp_path / name)) for name in ("one", "other"))
+    assert layouts.fingerprint(one) == layouts.fingerprint(other)
     small.picture(tmp_path / "other" / "true.png", seed=2)
-    assert datasets.fingerprint(one) != datasets.fingerprint(other)
+    assert layouts.fingerprint(one) != layouts.fingerprint(other)
 
 
 WRONG_LINES = [
@@ -126,7 +125,7 @@ WRONG_LINES = [
 @pytest.mark.parametrize(("change", "said"), WRONG_LINES, ids=str)
 def test_a_line_that_is_wrong_is_named_by_its_number(change: dict[str, Any], said: str, tmp_path: Path) -> None:
     with pytest.raises(InkoverError) as told:
-        datasets.load("cases", small.cases(tmp_path, {}, change))
+        layouts.load("cases", small.cases(tmp_path, {}, change))
     assert "cases.jsonl line 2: " in str(told.value) and said in str(told.value)
 
 
@@ -135,14 +134,14 @@ def test_a_line_that_is_no_object_is_named(line: str, tmp_path: Path) -> None:
     small.cases(tmp_path)
     (tmp_path / "cases.jsonl").write_text(line + "\n")
     with pytest.raises(InkoverError, match="line 1" if line else "no case"):
-        datasets.load("cases", tmp_path)
+        layouts.load("cases", tmp_path)
 
 
 def test_masks_and_truths_of_another_size_are_named(tmp_path: Path) -> None:
     small.cases(tmp_path, {"mask": "wide.png"}, {"truth": "wide.png"})
     small.mask(tmp_path / "wide.png", (64, 90))
     with pytest.raises(InkoverError) as told:
-        datasets.load("cases", tmp_path)
+        layouts.load("cases", tmp_path)
     assert "line 1: " in str(told.value) and "line 2: " in str(told.value)
     assert "the mask is 90 x 64 px" in str(told.value) and "the truth is 90 x 64 px" in str(told.value)
 
@@ -151,20 +150,20 @@ def test_a_photo_that_is_cut_off_is_named(tmp_path: Path) -> None:
     photo = small.pie_bench(tmp_path) / "annotation_images" / "0_random_140" / "000000000000.jpg"
     photo.write_bytes(photo.read_bytes()[:5000])
     with pytest.raises(InkoverError, match=r"json 000000000000: .*000000000000\.jpg"):
-        datasets.load("pie-bench", tmp_path)
+        layouts.load("pie-bench", tmp_path)
 
 
 def test_every_file_of_a_case_is_named(tmp_path: Path) -> None:
     small.cases(tmp_path, {"photo": "p.png", "mask": "m.png", "truth": "t.png"})
     with pytest.raises(InkoverError) as told:
-        datasets.load("cases", tmp_path)
+        layouts.load("cases", tmp_path)
     assert all(name in str(told.value) for name in ("p.png", "m.png", "t.png"))
 
 
 def test_of_many_problems_some_are_named_and_the_others_counted(tmp_path: Path) -> None:
     small.cases(tmp_path, *({"photo": f"p{k}.png", "mask": None, "truth": None} for k in range(25)))
     with pytest.raises(InkoverError, match="line 20: .*; and 5 more"):
-        datasets.load("cases", tmp_path)
+        layouts.load("cases", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -190,14 +189,14 @@ def test_a_case_of_pie_bench_that_is_wrong_is_named_by_its_id(
     change: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InkoverError) as told:
-        datasets.load("pie-bench", small.pie_bench(tmp_path, **change))
+        layouts.load("pie-bench", small.pie_bench(tmp_path, **change))
     assert "mapping_file.json 111000000001: " in str(told.value) and said in str(told.value)
 
 
 def test_a_photo_of_pie_bench_of_another_size_is_named(tmp_path: Path) -> None:
     small.picture(small.pie_bench(tmp_path) / "annotation_images" / "0_random_140" / "000000000000.jpg", (512, 500))
     with pytest.raises(InkoverError, match="is 500 x 512 px, its mask 512 x 512"):
-        datasets.load("pie-bench", tmp_path)
+        layouts.load("pie-bench", tmp_path)
 
 
 Maker = Callable[[Path], Path]
@@ -210,20 +209,20 @@ LAYOUTS: list[tuple[str, Maker, str]] = [
 
 
 def test_every_layout_is_tested() -> None:
-    assert [name for name, _, _ in LAYOUTS] == list(datasets.names())
+    assert [name for name, _, _ in LAYOUTS] == list(layouts.names())
 
 
 @pytest.mark.parametrize(("name", "make", "file"), LAYOUTS)
 def test_a_folder_of_another_layout_is_refused(name: str, make: Maker, file: str, tmp_path: Path) -> None:
     with pytest.raises(InkoverError, match="is no folder"):
-        datasets.load(name, tmp_path / "gone")
+        layouts.load(name, tmp_path / "gone")
     with pytest.raises(InkoverError, match="it has no"):
-        datasets.load(name, tmp_path)
+        layouts.load(name, tmp_path)
     make(tmp_path)
     for content in (b"", b"\xff\xfe\x00", b'"a', b"null", b"[]", b"{}", b"[" * 100_000, b"\0\0"):
         (tmp_path / file).write_bytes(content)
         with pytest.raises(InkoverError):
-            datasets.load(name, tmp_path)
+            layouts.load(name, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -235,28 +234,28 @@ def test_an_entry_of_tedbench_that_is_wrong_is_named(entry: Any, tmp_path: Path)
     small.tedbench(tmp_path)
     (tmp_path / "input_list.json").write_text(json.dumps([{"img_name": "ball", "target_text": "x"}, entry]))
     with pytest.raises(InkoverError, match="input_list.json entry 2: "):
-        datasets.load("tedbench", tmp_path)
+        layouts.load("tedbench", tmp_path)
 
 
 def test_a_row_of_tedbench_plus_that_is_wrong_is_named(tmp_path: Path) -> None:
     file = small.tedbench_plus(tmp_path) / "tedbench++.csv"
     file.write_text(file.read_text() + "gone.jpeg,a cube\nball.jpeg\n")
     with pytest.raises(InkoverError) as told:
-        datasets.load("tedbench++", tmp_path)
+        layouts.load("tedbench++", tmp_path)
     assert "line 4: " in str(told.value) and "gone.jpeg" in str(told.value) and "line 5: " in str(told.value)
     (tmp_path / "originals" / "ball.jpeg").unlink()
     with pytest.raises(InkoverError, match="no column that names photos"):
-        datasets.load("tedbench++", tmp_path)
+        layouts.load("tedbench++", tmp_path)
 
 
 def test_a_row_of_tedbench_plus_may_go_over_several_lines(tmp_path: Path) -> None:
     file = small.tedbench_plus(tmp_path) / "tedbench++.csv"
     file.write_text('image,"the\ntarget"\n\nball,a cube\n\n"gone.jpeg",a\nball,"a red\nball"\n')
     with pytest.raises(InkoverError) as told:
-        datasets.load("tedbench++", tmp_path)
+        layouts.load("tedbench++", tmp_path)
     assert "++.csv line 6: " in str(told.value) and "gone.jpeg" in str(told.value)
     file.write_text('image,target\n\nball,a cube\nball,"a red\r\n ball"\n', newline="")
-    assert [(case.id, case.target) for case in datasets.load("tedbench++", tmp_path)] == [
+    assert [(case.id, case.target) for case in layouts.load("tedbench++", tmp_path)] == [
         ("001", "a cube"),
         ("002", "a red ball"),
     ]
@@ -274,6 +273,6 @@ def test_a_row_of_tedbench_plus_may_go_over_several_lines(tmp_path: Path) -> Non
 )
 def test_the_folder_of_a_layout_is_named_once(layout: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(InkoverError, match=said):
-        datasets.load(layout, tmp_path)
+        layouts.load(layout, tmp_path)
     with pytest.raises(InkoverError, match=rf"is no folder: give the folder of {said.split()[4].rstrip(',')}, with"):
-        datasets.load(layout, tmp_path / "nowhere")
+        layouts.load(layout, tmp_path / "nowhere")

@@ -3,7 +3,7 @@ import torch
 
 from inkover.errors import InkoverError
 from inkover.measure.figures.judge import judge, questions
-from inkover.measure.runs import scenes as bench
+from inkover.measure.runs import scenes
 from inkover.tabletop.edits import case
 from inkover.tabletop.probe import ATTRIBUTES, Probe
 
@@ -48,8 +48,8 @@ def test_other_objects_are_asked_about_once_each() -> None:
 
 
 def test_words_cannot_ask_for_a_move() -> None:
-    bench.check(["recolour"])
+    scenes.check(["recolour"])
     with pytest.raises(InkoverError, match="cannot be asked for in words"):
-        bench.check(["move"])
+        scenes.check(["move"])
     with pytest.raises(InkoverError, match="recolour"):
-        bench.check(["recolor"])
+        scenes.check(["recolor"])

@@ -78,6 +78,13 @@ def test_of_what_fits_the_clauses_nearest_to_the_source_stay() -> None:
     assert phrasing.shortened(long, "", lambda text: len(text) < 60).endswith("sand")
 
 
+@pytest.mark.parametrize("kept", ["with a green hat on top", "that has turned blue"])
+def test_what_is_new_stays_where_the_source_differs_in_capitals_or_small_words_alone(kept: str) -> None:
+    long = f"The pink mug on a marble table, {kept}, and snow, and bricks, and sand, and a wall, and the sky"
+    short = phrasing.shortened(long, "a pink mug on a marble table", lambda text: len(text.split()) <= 20)
+    assert kept in short and "wall" not in short
+
+
 def test_cutting_never_leaves_the_source_alone() -> None:
     long = "a red ball on grass, and a blue cube and snow and sand and a wall"
     short = phrasing.shortened(long, "a red ball on grass", lambda text: len(text.split()) <= 10)

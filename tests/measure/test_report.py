@@ -172,6 +172,19 @@ def test_the_command_leaves_all_three_and_again_after_resume(tmp_path: Path) -> 
     assert (out / PAGE).read_bytes() == before[PAGE]
 
 
+@pytest.mark.parametrize("here", [".", "./", ".."])
+def test_a_run_in_the_working_folder_prints_a_command_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: str
+) -> None:
+    folder, model, inner = small.cases(tmp_path / "in", {}), tiny_folder(tmp_path / "model"), tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    asked = ["bench", "cases", str(folder), "--steps", "2", "--methods", "sdedit", "--model", str(model), "--quiet"]
+    assert run([*asked, "-o", here]) == 0
+    told = re.search(r"<pre[^>]*><code>inkover (.*)</code></pre>", (inner / here / PAGE).read_text())
+    assert told is not None and shlex.split(unescape(told[1]))[-2:] == ["-o", "run-2"]
+
+
 def test_the_command_of_a_page_makes_the_same_run_as_it_is_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -114,6 +114,7 @@ NO_STEP = [
         ["strength=0.1,0.5"],
         "(strength 0.1 of 5 steps is no step, so that every photo would stay as it is: 10",
     ),
+    ("sdedit", 5, ["strength=1e-320"], "of 5 steps is no step, so that every photo would stay as it is)"),
     ("flowedit", 5, ["strength=0"], "strength 0 of 5 steps is no step"),
     ("diffedit", 1, [], "--steps 1 is not for method 'diffedit' (mask_strength 0.5 of 1 steps is no step"),
 ]

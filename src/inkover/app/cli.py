@@ -76,7 +76,7 @@ def about(
 def edit(
     photo: o.PhotoFile,
     to: o.To = None,
-    source: o.From = "",
+    source: o.From = None,
     add: o.Add = [],  # noqa: B006 - typer reads the default and hands over a list of its own
     remove: o.Remove = [],  # noqa: B006 - as above
     change: o.Change = [],  # noqa: B006 - as above
@@ -149,7 +149,7 @@ def explain(
     photo: o.PhotoFile,
     output: o.PageOutput,
     to: o.To = None,
-    source: o.From = "",
+    source: o.From = None,
     add: o.Add = [],  # noqa: B006 - as above
     remove: o.Remove = [],  # noqa: B006 - as above
     change: o.Change = [],  # noqa: B006 - as above
@@ -212,7 +212,7 @@ def mask_(
     photo: o.PhotoFile,
     output: o.MaskOutput,
     to: o.To = None,
-    source: o.From = "",
+    source: o.From = None,
     change: o.Change = [],  # noqa: B006 - as above
     place: o.MaskWords = None,
     method: o.MethodName = None,
@@ -262,7 +262,7 @@ def mask_(
 @app.command()
 def invert(
     photo: o.PhotoFile,
-    source: o.From = "",
+    source: o.From = None,
     inversion: Annotated[str, o.text("--inversion", metavar="NAME", help="ddim, null-text, ddpm ...")] = "ddim",
     steps: Annotated[int, typer.Option("--steps", metavar="N", help="Steps from picture to noise.")] = 50,
     strength: Annotated[float, typer.Option("--strength", metavar="R", help="How far it is traced, 0 to 1.")] = 1.0,
@@ -285,7 +285,9 @@ def invert(
     from inkover.app.request import Engine, Manner
 
     invert_command.run(
-        invert_command.Ask(photo, source, inversion, steps, strength, guidance, tuple(set_), seed or 0, max_pixels),
+        invert_command.Ask(
+            photo, source or "", inversion, steps, strength, guidance, tuple(set_), seed or 0, max_pixels
+        ),
         Engine(model, config, device, dtype, not no_cache),
         Manner(json, quiet),
     )
@@ -351,7 +353,7 @@ def compare(
     photo: o.PhotoFile,
     output: o.GridOutput,
     to: o.To = None,
-    source: o.From = "",
+    source: o.From = None,
     methods: o.Methods = [],  # noqa: B006 - as above
     mask: o.MaskFile = None,
     clip: o.Clip = None,
@@ -379,7 +381,7 @@ def compare(
 
     named = {"negative": negative, "steps": steps, "strength": strength, "guidance": guidance, "sampler": sampler}
     named["inversion"] = inversion
-    ask = Ask(photo, source, to, mask, clip, seed, named, max_pixels, output, force, context.obj)
+    ask = Ask(photo, source or "", to, mask, clip, seed, named, max_pixels, output, force, context.obj)
     compare_command.run(ask, methods, Engine(model, config, device, dtype, not no_cache), Manner(json, quiet))
 
 
@@ -390,7 +392,7 @@ def sweep(
     output: o.GridOutput,
     knob: o.Knob = [],  # noqa: B006 - as above
     to: o.To = None,
-    source: o.From = "",
+    source: o.From = None,
     method: o.MethodName = None,
     mask: o.MaskFile = None,
     clip: o.Clip = None,
@@ -419,7 +421,7 @@ def sweep(
 
     named = {"negative": negative, "steps": steps, "strength": strength, "guidance": guidance, "sampler": sampler}
     named["inversion"] = inversion
-    ask = Ask(photo, source, to, mask, clip, seed, named, max_pixels, output, force, context.obj)
+    ask = Ask(photo, source or "", to, mask, clip, seed, named, max_pixels, output, force, context.obj)
     engine = Engine(model, config, device, dtype, not no_cache)
     sweep_command.run(ask, method, knob, set_, engine, Manner(json, quiet))
 

@@ -58,7 +58,7 @@ def _wish(ask: Ask) -> Wish:
     if idle and not place.asks:
         raise InkoverError(f"{idle[0]} has no effect on a mask of files and boxes: leave it out")
     opened = photo.read(ask.photo, ask.max_pixels)
-    return asked.place_wish(opened, ask.source, place, ask.seed or 0, ask.grow or 0.0, ask.feather)
+    return asked.place_wish(opened, ask.source or "", place, ask.seed or 0, ask.grow or 0.0, ask.feather)
 
 
 def _made(folder: Path) -> None:

@@ -37,7 +37,7 @@ def _filled(kind: Callable[[str], Any], name: str, wanted: str, given: str) -> A
 
 PhotoFile = Annotated[Path, path(metavar="PHOTO", help="The photo; it is never changed.", needed=True)]
 To = Annotated[str | None, text("--to", metavar="TEXT", help="What the photo shall show.")]
-From = Annotated[str, typer.Option("--from", metavar="TEXT", help="What the photo shows now.")]
+From = Annotated[str | None, typer.Option("--from", metavar="TEXT", help="What the photo shows now.")]
 Add = Annotated[list[str], text("--add", metavar="TEXT[:OPTIONS]", help="What comes; again for more. Stands for --to.")]
 Remove = Annotated[
     list[str], text("--remove", metavar="TEXT[:OPTIONS]", help="What goes; again for more. Stands for --to.")

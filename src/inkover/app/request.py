@@ -22,7 +22,7 @@ class Ask:
 
     photo: Path
     to: str | None
-    source: str
+    source: str | None
     method: str | None
     seed: int | None
     mask: str | None  # a file, or a mask in words
@@ -42,7 +42,7 @@ class Ask:
         """Return the options that a recipe stands in place of, as far as they were given."""
         several = {"add": self.add, "remove": self.remove, "change": self.change, "windows": self.windows}
         own = {name: value or None for name, value in several.items()}
-        own |= {"to": self.to, "from": self.source or None, "method": self.method, "seed": self.seed}
+        own |= {"to": self.to, "from": self.source, "method": self.method, "seed": self.seed}
         edges = {"grow": self.grow, "feather": self.feather, "cleanup": self.cleanup, "set": self.knobs or None}
         return [f"--{name}" for name, value in (own | edges | dict(self.named)).items() if value is not None]
 
@@ -107,7 +107,7 @@ def wish(ask: Ask, looking: bool = False) -> Wish:
         *(edits.turned(text, method) for text in ask.change),
         *ask.several,
     ]
-    source, target = asked.prompts(ask.source, ask.to or "", several)
+    source, target = asked.prompts(ask.source or "", ask.to or "", several)
     asked.weighed(method, source, target)
     opened = photo.read(ask.photo, ask.max_pixels)
     edges, masked = (ask.grow or 0.0, ask.feather, ask.cleanup or ""), ask.mask is not None

@@ -93,7 +93,8 @@ def _elsewhere(context: typer.Context, output: Path) -> tuple[str, ...]:
             words += [] if value is None else [f"./{value}" if value.startswith("-") else value]
         elif name not in ("output", "resume", "force"):
             options += _option(param.opts[-1], value)
-    return (*words, *options, "-o", str(unused(output)))
+    named = output if output.name.strip(".") else Path("run")  # . and .. have no name to put a number to
+    return (*words, *options, "-o", str(unused(named)))
 
 
 def _option(name: str, value: Any) -> list[str]:

@@ -12,7 +12,7 @@ from inkover.app.options import PIXELS
 from inkover.app.recipe import Recipe
 from inkover.app.request import Engine, Manner
 from inkover.errors import InkoverError
-from inkover.measure.advice import advised as advice
+from inkover.measure.advice import advised
 from inkover.measure.advice.advised import Advice, Edited, Piece
 from inkover.measure.figures import score_command
 from inkover.photo import Photo
@@ -41,7 +41,7 @@ def run(ask: Ask, engine: Engine, manner: Manner) -> None:
     _check_photo(recipe, before, ask)
     _check_recipe(recipe, before, ask)
     limit = ("--max-pixels", str(ask.max_pixels)) if ask.max_pixels != PIXELS else ()
-    targets = advice.beside(ask.photo, ask.edited, file, before.alpha is not None, limit)
+    targets = advised.beside(ask.photo, ask.edited, file, before.alpha is not None, limit)
     encoder = None if ask.clip is None else _clip(ask.clip, recipe, manner)
     with progress.shown(manner.quiet) as show:
         editor = loading.editor(engine, config.defaults(), recipe, show)
@@ -49,7 +49,7 @@ def run(ask: Ask, engine: Engine, manner: Manner) -> None:
         recipe = replace(recipe, model=editor.weights)  # where they lie here, which may be elsewhere than then
         encoder = encoder or _usual_clip(editor.model.name, recipe, manner)
         given = None if ask.mask is None else inputs.mask_file(ask.mask)
-        found = advice.advise(editor, Edited(recipe, before, after, mask, given), targets, encoder)
+        found = advised.advise(editor, Edited(recipe, before, after, mask, given), targets, encoder)
     if manner.json:
         print(json.dumps(_document(found), allow_nan=False))
     else:
@@ -130,7 +130,7 @@ def _paragraph(piece: Piece, found: Advice) -> str:
         for limit in piece.found.because
     )
     lines = [f"{rule.fault}: {rule.says} ({because}; confidence {piece.found.confidence:.2f})", piece.cure]
-    return "\n".join([*lines, *([f"  {advice.typed(piece.command)}"] if piece.command else [])])
+    return "\n".join([*lines, *([f"  {advised.typed(piece.command)}"] if piece.command else [])])
 
 
 def _number(value: float | None) -> str:
@@ -139,5 +139,5 @@ def _number(value: float | None) -> str:
 
 def _document(found: Advice) -> dict[str, object]:
     figures = found.measures
-    rows = [advice.row(piece, figures) for piece in found.pieces]
+    rows = [advised.row(piece, figures) for piece in found.pieces]
     return {"faults": rows, "measures": figures, "text": asdict(found.phrasing), "samples": found.signs.samples}

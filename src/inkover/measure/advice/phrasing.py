@@ -142,7 +142,7 @@ def shortened(text: str, source: str, fits: Callable[[str], bool]) -> str:
     """Return a beginning of a text that fits: of those that end where a clause does the one nearest to the source,
     without a source the longest; where there is none, the longest that ends with a word.
 
-    It says more than the source alone: what is to change is kept.
+    It says something that the source does not, so that there is a change in it.
     """
     clauses, words = (_beginnings(text, ends) for ends in (_ENDS, re.compile(r"\s")))
     able = [one for one in clauses if fits(one) and _says_more(one, source)]
@@ -157,7 +157,13 @@ def _beginnings(text: str, ends: re.Pattern[str]) -> list[str]:
 
 
 def _says_more(text: str, source: str) -> bool:
-    return text.split() != source.split() and not source.startswith(text)
+    """Tell whether a beginning of a text is more than a beginning of the source, capitals and small words apart."""
+    new, old = _content(text), _content(source)
+    return new != old[: len(new)]
+
+
+def _content(text: str) -> list[str]:
+    return [word for word in re.findall(r"\w+", text.casefold()) if word not in SMALL]
 
 
 def _likeness(text: str, source: str) -> float:

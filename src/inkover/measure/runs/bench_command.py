@@ -15,7 +15,7 @@ import typer
 from inkover import methods
 from inkover.app.request import Engine, Manner
 from inkover.errors import InkoverError, nearest
-from inkover.measure.datasets import layouts as datasets
+from inkover.measure.datasets import layouts
 from inkover.measure.figures import seeing
 from inkover.measure.listed import split
 from inkover.measure.runs import model_figures, summary, variants
@@ -100,7 +100,7 @@ def run(ask: Ask, place: Place, engine: Engine, manner: Manner) -> None:
 
 def _check(ask: Ask, place: Place) -> None:
     """Refuse an unknown dataset, a folder too many or too few, and options that have no effect on this one."""
-    known = (*LITTLE_WORLD, *datasets.names())
+    known = (*LITTLE_WORLD, *layouts.names())
     if ask.dataset not in known:
         raise InkoverError(f"no dataset {ask.dataset!r}: {nearest(ask.dataset, known)}")
     if ask.dataset == MODEL:
@@ -122,7 +122,7 @@ def _check_model(ask: Ask, place: Place) -> None:
 
 
 def _given(options: Mapping[str, Any]) -> list[str]:
-    return [option for option, value in options.items() if value not in (None, False, ())]
+    return [option for option, value in options.items() if value]
 
 
 def _plan(ask: Ask) -> Exact | Given:
@@ -143,7 +143,7 @@ def _exact(ask: Ask, turned: Sequence[Variant], kinds: list[str]) -> Exact:
 
 def _on_photos(ask: Ask, turned: Sequence[Variant], kinds: list[str], folder: Path) -> Given:
     """Check the whole folder, then read the networks that measure."""
-    cases = datasets.chosen(datasets.load(ask.dataset, folder), kinds, ask.cases)
+    cases = layouts.chosen(layouts.load(ask.dataset, folder), kinds, ask.cases)
     plan = Given(ask.dataset, turned, cases, ask.seed, ask.use_mask, seeing.Networks())
     plan.check()
     wanted = ask.networks

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from inkover.errors import InkoverError
-from inkover.measure.datasets import layouts as datasets
+from inkover.measure.datasets import layouts
 from inkover.measure.datasets.case import Case
 from inkover.measure.datasets.layouts import ALL
 from inkover.measure.figures import quality
@@ -64,7 +64,7 @@ class Given:
             "dataset": self.dataset,
             "edits": [*dict.fromkeys(case.kind for case in self.cases)],
             "cases": len(self.cases),
-            "content": datasets.fingerprint(self.cases),
+            "content": layouts.fingerprint(self.cases),
             "seed": self.seed,
             "use_mask": self.use_mask,
             "networks": self.networks.names,

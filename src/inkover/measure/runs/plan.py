@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from inkover.app.recipe import versions
 from inkover.app.request import Engine, Manner
 from inkover.errors import InkoverError
-from inkover.measure.report import written as reports
+from inkover.measure.report import written
 from inkover.measure.runs import journal as journals
 from inkover.measure.runs import run_folder, runner, summary
 from inkover.measure.runs.columns import View
@@ -117,10 +117,10 @@ def carry_out(plan: Plan, editor: Editor, place: Place, manner: Manner, command:
         manner.warn(said)
     _run(plan, editor, journal, manner)
     groups = summary.groups(journal.lines, plan.view)
-    report = reports.document(plan, journal.lines, groups, settings, versions())
+    report = written.document(plan, journal.lines, groups, settings, versions())
     if place.folder is not None:
         _sheets(plan, journal, place.folder)
-        reports.write(plan, journal, groups, report, command, place.folder)
+        written.write(plan, journal, groups, report, command, place.folder)
     return report
 
 

@@ -103,7 +103,7 @@ def _built(method: Method, swept: Sequence[Swept], values: Sequence[Step], short
     try:
         settings = build(method, {one.name: step.value for one, step in zip(swept, values, strict=True)}, masked=masked)
         method.cost(settings)  # what its other knobs make of so few steps is said now
-        _check_walked(settings.steps, settings.strength)
+        _check_walked(method, settings.steps, settings.strength)
     except InkoverError as error:
         typed = " ".join(
             f"--steps {step.text}" if short and one.name == STEPS else f"--knob {one.name}={step.text}"
@@ -115,11 +115,13 @@ def _built(method: Method, swept: Sequence[Swept], values: Sequence[Step], short
     return settings
 
 
-def _check_walked(steps: int, strength: float) -> None:
+def _check_walked(method: Method, steps: int, strength: float) -> None:
     """Refuse a strength of which no step is left: every photo would stay as it is, and lead what is measured of it."""
     if parts.walked(steps, strength):
         return
-    fewest = f": {math.ceil(1 / strength)} steps are the fewest" if strength else ""
+    most = next(int(knob.high or steps) for knob in knobs(method.settings) if knob.name == STEPS)
+    enough = next((count for count in range(steps + 1, most + 1) if parts.walked(count, strength)), None)
+    fewest = "" if enough is None else f": {enough} steps are the fewest"
     raise InkoverError(
         f"strength {strength:g} of {steps} steps is no step, so that every photo would stay as it is{fewest}"
     )

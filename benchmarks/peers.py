@@ -152,35 +152,41 @@ def whole(drawn: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> 
 
 def pipelines(editor: inkover.Editor, rows: Rows) -> dict[str, Any]:
     """Return diffusers' pipelines around the editor's networks."""
+    from diffusers import DDIMScheduler
+
+    held: Any = editor.model
+
+    def unet() -> Any:
+        # a copy each: diffusers' LEDITS++ leaves its own attention in the network
+        return rows.watching(deepcopy(held.parts.unet))
+
+    return around(held.parts, unet, DDIMScheduler.from_pretrained(folder(), subfolder="scheduler"))
+
+
+def around(networks: Any, unet: Callable[[], Any], scheduler: Any) -> dict[str, Any]:
+    """Return diffusers' pipelines around networks, ``unet`` being called for each."""
     from diffusers import (
         DDIMInverseScheduler,
         DPMSolverMultistepScheduler,
         LEditsPPPipelineStableDiffusion,
         StableDiffusionDiffEditPipeline,
         StableDiffusionImg2ImgPipeline,
-        StableDiffusionPipeline,
     )
 
+    def parts() -> dict[str, Any]:
+        return {
+            "vae": networks.vae, "text_encoder": networks.text_encoder, "tokenizer": networks.tokenizer,
+            "unet": unet(), "safety_checker": None, "feature_extractor": None, "requires_safety_checker": False,
+        }  # fmt: skip
+
     with quiet():
-        base = StableDiffusionPipeline.from_pretrained(folder(), safety_checker=None, torch_dtype=torch.float32)
-        held: Any = editor.model
-
-        def parts() -> dict[str, Any]:
-            # a copy each: diffusers' LEDITS++ leaves its own attention in the network
-            return {
-                "vae": held.parts.vae, "text_encoder": held.parts.text_encoder, "tokenizer": held.parts.tokenizer,
-                "unet": rows.watching(deepcopy(held.parts.unet)), "safety_checker": None, "feature_extractor": None,
-                "requires_safety_checker": False,
-            }  # fmt: skip
-
-        solver = DPMSolverMultistepScheduler.from_config(
-            base.scheduler.config, algorithm_type="sde-dpmsolver++", solver_order=2
-        )
-        inverse = DDIMInverseScheduler.from_config(base.scheduler.config)
+        config = scheduler.config
+        solver = DPMSolverMultistepScheduler.from_config(config, algorithm_type="sde-dpmsolver++", solver_order=2)
+        inverse = DDIMInverseScheduler.from_config(config)
         made = {
-            "DiffEdit": StableDiffusionDiffEditPipeline(**parts(), scheduler=base.scheduler, inverse_scheduler=inverse),
+            "DiffEdit": StableDiffusionDiffEditPipeline(**parts(), scheduler=scheduler, inverse_scheduler=inverse),
             "LEDITS++": LEditsPPPipelineStableDiffusion(**parts(), scheduler=solver),
-            "img2img": StableDiffusionImg2ImgPipeline(**parts(), scheduler=base.scheduler),
+            "img2img": StableDiffusionImg2ImgPipeline(**parts(), scheduler=scheduler),
         }
     for pipeline in made.values():
         pipeline.set_progress_bar_config(disable=True)

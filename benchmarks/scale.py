@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from peers import peak
+from peers import Rows, around, peak
 from PIL import Image
 
 import inkover
@@ -117,36 +117,20 @@ def sd15(dtype: torch.dtype) -> Any:
 
 def houses(dtype: torch.dtype, steps: int) -> Iterator[tuple[str, Cost]]:
     """Yield both houses' LEDITS++ and DiffEdit on a large network, a few steps each."""
-    from diffusers import (
-        DDIMInverseScheduler,
-        DPMSolverMultistepScheduler,
-        LEditsPPPipelineStableDiffusion,
-        StableDiffusionDiffEditPipeline,
-    )
-
     pipeline = sd15(dtype)
     pixels, source, target = case("recolour", 0, 0).truth(512)[0], "a red ball on grass", "a blue ball on grass"
     image, plain = Image.fromarray(pixels), pipeline.unet.attn_processors
     editor = inkover.Editor.load(pipeline, remember=False)
-    config = pipeline.scheduler.config
-    solver = DPMSolverMultistepScheduler.from_config(config, algorithm_type="sde-dpmsolver++", solver_order=2)
-    inverse = DDIMInverseScheduler.from_config(config)
-    parts = {name: part for name, part in pipeline.components.items() if name not in ("scheduler", "image_encoder")}
-    ledits = LEditsPPPipelineStableDiffusion(**(parts | {"requires_safety_checker": False}), scheduler=solver)
-    diffedit = StableDiffusionDiffEditPipeline(
-        **parts, requires_safety_checker=False, scheduler=pipeline.scheduler, inverse_scheduler=inverse
-    )
-    rows = [0]
-    pipeline.unet.register_forward_pre_hook(lambda module, args: rows.append(len(args[0])))
-    for one in (ledits, diffedit):
-        one.set_progress_bar_config(disable=True)
+    theirs = around(pipeline, lambda: pipeline.unet, pipeline.scheduler)
+    ledits, diffedit, rows = theirs["LEDITS++"], theirs["DiffEdit"], Rows()
+    rows.watching(pipeline.unet)
 
     def counted(run: Callable[[], object]) -> Callable[[], int]:
         def counting() -> int:
-            rows.clear()
+            rows.count = 0
             with quiet(), torch.no_grad():
                 run()
-            return sum(rows)
+            return rows.count
 
         return counting
 

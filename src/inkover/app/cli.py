@@ -12,7 +12,6 @@ import typer
 from inkover.app import options as o
 from inkover.errors import InkoverError
 
-PIXELS = o.PIXELS
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate")  # torch raises RuntimeErrors that say so
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -104,7 +103,7 @@ def edit(
     config: o.Config = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
-    max_pixels: o.MaxPixels = PIXELS,
+    max_pixels: o.MaxPixels = o.PIXELS,
     no_mark: o.NoMark = False,
     no_cache: o.NoCache = False,
     json: o.Json = False,
@@ -172,7 +171,7 @@ def explain(
     config: o.Config = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
-    max_pixels: o.MaxPixels = PIXELS,
+    max_pixels: o.MaxPixels = o.PIXELS,
     no_mark: o.NoMark = False,
     no_cache: o.NoCache = False,
     json: o.Json = False,
@@ -226,7 +225,7 @@ def mask_(
     config: o.Config = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
-    max_pixels: o.MaxPixels = PIXELS,
+    max_pixels: o.MaxPixels = o.PIXELS,
     json: o.Json = False,
     quiet: o.Quiet = False,
     force: o.Force = False,
@@ -275,7 +274,7 @@ def invert(
     config: o.Config = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
-    max_pixels: o.MaxPixels = PIXELS,
+    max_pixels: o.MaxPixels = o.PIXELS,
     no_cache: o.NoCache = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
@@ -307,7 +306,7 @@ def score(
     drag: o.Drags = [],  # noqa: B006 - as above
     true_mask: o.TrueMask = None,
     list_: o.ListMeasures = False,
-    max_pixels: o.MaxPixels = PIXELS,
+    max_pixels: o.MaxPixels = o.PIXELS,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -331,7 +330,7 @@ def advise(
     config: o.Config = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
-    max_pixels: o.MaxPixels = PIXELS,
+    max_pixels: o.MaxPixels = o.PIXELS,
     no_cache: o.NoCache = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
@@ -368,7 +367,7 @@ def compare(
     config: o.Config = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
-    max_pixels: o.MaxPixels = PIXELS,
+    max_pixels: o.MaxPixels = o.PIXELS,
     no_cache: o.NoCache = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
@@ -408,7 +407,7 @@ def sweep(
     config: o.Config = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
-    max_pixels: o.MaxPixels = PIXELS,
+    max_pixels: o.MaxPixels = o.PIXELS,
     no_cache: o.NoCache = False,
     json: o.Json = False,
     quiet: o.Quiet = False,

@@ -17,9 +17,12 @@ def numbered(path: Path, number: int | None) -> Path:
     return path if number is None else path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
-def unused(path: Path) -> Path:
-    """Return a name beside a path that nothing has yet: NAME-2.EXT, NAME-3.EXT ..."""
-    return next(found for number in count(2) if not os.path.lexists(found := numbered(path, number)))
+def unused(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Yield names beside paths, of one number, that nothing has yet: NAME-2.EXT, NAME-3.EXT ..."""
+    for number in count(2):
+        found = tuple(numbered(path, number) for path in paths)
+        if not any(map(os.path.lexists, found)):
+            yield found
 
 
 def check_side_output(path: Path, option: str, suffix: str, taken: Sequence[Path], force: bool) -> None:

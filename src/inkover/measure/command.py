@@ -94,7 +94,7 @@ def _elsewhere(context: typer.Context, output: Path) -> tuple[str, ...]:
         elif name not in ("output", "resume", "force"):
             options += _option(param.opts[-1], value)
     named = output if output.name.strip(".") else Path("run")  # . and .. have no name to put a number to
-    return (*words, *options, "-o", str(unused(named)))
+    return (*words, *options, "-o", str(next(unused(named))[0]))
 
 
 def _option(name: str, value: Any) -> list[str]:

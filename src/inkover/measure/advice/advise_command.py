@@ -108,11 +108,7 @@ def _usual_clip(model: str, recipe: Recipe, manner: Manner) -> Encoder | None:
 
 
 def _clip(name: str, recipe: Recipe, manner: Manner) -> Encoder:
-    from inkover.measure.figures import clip
-
-    encoder = clip.load(name)
-    score_command.say_unread(encoder, recipe.source or None, recipe.target, manner)
-    return encoder
+    return score_command.read_clip(name, recipe.source or None, recipe.target, manner)
 
 
 def _paragraphs(found: Advice, ask: Ask) -> list[str]:

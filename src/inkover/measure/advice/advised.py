@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,10 +132,8 @@ def beside(
     if transparent and photos.format_of(Path(f"edited{suffix}")) == "JPEG":
         suffix = ".png"
     output, record = _there(edited.with_suffix(suffix)), _there(recipe.with_suffix(".json"))
-    for number in count(2):
-        made = files.numbered(output, number), files.numbered(record, number)
-        if not any(map(os.path.lexists, made)):
-            yield Targets(photo, *made, options)
+    for free_output, free_record in files.unused(output, record):
+        yield Targets(photo, free_output, free_record, options)
 
 
 def _there(path: Path) -> Path:

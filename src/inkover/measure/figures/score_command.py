@@ -102,6 +102,15 @@ def _drags(typed: Sequence[str], size: tuple[int, int]) -> list[Drag]:
     return [drag.parse(one, size) for one in typed]
 
 
+def read_clip(name: str, source: str | None, target: str | None, manner: Manner) -> Encoder:
+    """Load a CLIP, and say what of the texts it does not read."""
+    from inkover.measure.figures import clip
+
+    encoder = clip.load(name)
+    say_unread(encoder, source, target, manner)
+    return encoder
+
+
 def say_unread(encoder: Encoder, source: str | None, target: str | None, manner: Manner) -> None:
     """Say what of the texts CLIP does not read."""
     from inkover.measure.figures import clip

@@ -42,6 +42,7 @@ NEEDS = {
 
 EQUAL = "the pictures are equal there: infinite"
 NOTHING_OUTSIDE = "the mask leaves nothing outside: give one with a black part"
+UNFOUND = "the method found no mask itself"
 _REACH = 5
 """How far SSIM's window of 11 px reaches."""
 

@@ -24,7 +24,7 @@ from inkover.measure.grid.cells import Asked, Cell, Grid
 from inkover.photo import Photo
 
 if TYPE_CHECKING:
-    from inkover.measure.figures.clip import Encoder
+    pass
 
 KINDS = (".html", ".png")
 
@@ -110,7 +110,7 @@ def run(ask: Ask, start: Start, cells: Sequence[Asked], across: int | None, engi
     """Make the cells and write the grid."""
     grid.check_some(cells)
     defaults = config.defaults()
-    encoder = None if ask.clip is None else _clip(ask.clip, start, manner)
+    encoder = None if ask.clip is None else score_command.read_clip(ask.clip, start.source, start.target, manner)
     with progress.shown(manner.quiet) as show:
         editor = _editor(engine, defaults, show)
         loading.say_small_world(editor, manner)
@@ -118,14 +118,6 @@ def run(ask: Ask, start: Start, cells: Sequence[Asked], across: int | None, engi
     done = _grid(ask, start, made, across, editor)
     photos.write_whole(ask.output, _written(done, ask.output))
     _say(done, ask.output, manner)
-
-
-def _clip(name: str, start: Start, manner: Manner) -> Encoder:
-    from inkover.measure.figures import clip
-
-    encoder = clip.load(name)
-    score_command.say_unread(encoder, start.source, start.target, manner)
-    return encoder
 
 
 def _editor(engine: Engine, defaults: config.Defaults, show: Show) -> Editor:

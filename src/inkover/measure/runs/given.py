@@ -13,7 +13,7 @@ from inkover.measure.datasets import layouts
 from inkover.measure.datasets.case import Case
 from inkover.measure.datasets.layouts import ALL
 from inkover.measure.figures import quality
-from inkover.measure.figures.scores import EQUAL, MEASURES, NEEDS, Mask, Scores, in_bytes, score, values
+from inkover.measure.figures.scores import EQUAL, MEASURES, NEEDS, UNFOUND, Mask, Scores, in_bytes, score, values
 from inkover.measure.figures.seeing import Networks
 from inkover.measure.runs.columns import COSTS, GIVEN, TRUTH, View
 from inkover.measure.runs.runner import Done, Job, kept
@@ -106,7 +106,7 @@ class Given:
         found = self._scores(case, photo, result.photo, mask)
         figures, reasons = dict(found.values), dict(found.reasons)
         if mask is None or result.found is None:
-            reasons[MASK_IOU] = "the method found no mask itself" if result.found is None else "the case has no mask"
+            reasons[MASK_IOU] = UNFOUND if result.found is None else "the case has no mask"
         else:
             figures[MASK_IOU] = quality.iou(result.found > 0, mask > 0)
         figures |= asdict(cost)

@@ -16,7 +16,7 @@ from inkover.app.edits import Edit as Asked
 from inkover.errors import InkoverError, nearest
 from inkover.measure.figures.judge import Picture, judge
 from inkover.measure.figures.quality import iou, psnr, ssim
-from inkover.measure.figures.scores import EQUAL
+from inkover.measure.figures.scores import EQUAL, UNFOUND
 from inkover.measure.figures.unchanged import identity
 from inkover.measure.runs.shared import Cost, Tracings, edited
 from inkover.measure.runs.variants import Variant
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from inkover.tabletop.likeness import Likeness
 
 KINDS = ("recolour", "refinish", "replace", "remove", "add", "surface", "background", "several", *PAIRED)
-WITHOUT = {"mask_iou": "the method found no mask itself", "identity": "the edit leaves no object alone"}
+WITHOUT = {"mask_iou": UNFOUND, "identity": "the edit leaves no object alone"}
 NOWHERE = "there are no such pixels"
 UNTOUCHED, TRUTH = "untouched photo", "true edit"
 
